@@ -1,0 +1,62 @@
+# One place for every command. `make` alone lists them.
+# VENV names the virtual environment; make builds it with pip and again when pyproject.toml changes.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+ARGS   ?=
+TESTS  ?=
+
+RUNS   := $(VENV)/.runs
+CHECKS := $(VENV)/.checks
+SDK    := .cache/sdk-venv/.installed
+BENCH  := $(filter-out bench/__init__.py bench/adr_%,$(wildcard bench/*.py))
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint format bench docs clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(CHECKS) ## the virtual environment with everything that tests and benchmarks need
+
+demo: $(RUNS) ## watch a search learn from use, in the terminal (ARGS="--exit --seed 1")
+	$(BIN)/desireline demo $(ARGS)
+
+test: lint $(SDK) ## lint, then every test (TESTS="tests/core -q" for some)
+	$(BIN)/python -m pytest $(TESTS)
+
+lint: $(CHECKS) ## style, types, import contracts, drift of the generated reference
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python docs/generate.py --check
+
+format: $(CHECKS) ## rewrite files in the house's format
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+bench: $(CHECKS) ## every benchmark, one run, side by side with its baseline
+	@for file in $(BENCH); do echo "== $$file"; $(BIN)/python $$file $(ARGS) || exit 1; done
+
+docs: $(CHECKS) ## write the reference pages from the code
+	$(BIN)/python docs/generate.py
+
+clean: ## remove environments and caches (never a data directory)
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(RUNS): pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[static]'
+	@touch $@
+
+$(CHECKS): pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[static,postgres]' --group dev
+	@touch $(RUNS) $@
+
+$(SDK): tests/sdk_environment.py | $(CHECKS)
+	$(BIN)/python tests/sdk_environment.py

@@ -1,0 +1,190 @@
+"""The `logistic` learner: Bayesian logistic Thompson sampling with the position model inside.
+
+Knows `learning.md` 4.2: `P(click | d, k, context) = theta_k sigmoid(b + v . x(d))`, where (b, v) is
+a global mean plus a deviation per deeper level. Knows nothing of reporting levels (`core.policy`).
+
+Every level of one lesson is held in arrays (L, ...) so that one call inverts them together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from desireline.core.beta import bonus
+from desireline.core.projection import project
+from desireline.core.reward import click_unit, rewards_of
+from desireline.types.learning import LearningConfig, Taught, TaughtDocument
+
+PRIOR_INTERCEPT = -3.0
+PRIOR_SLOPE = 2.0
+DRAW_SCALE = 0.5
+SMALLEST_SLOPE = 1e-3
+_LOGIT_BOUND = 30.0
+
+Array = NDArray[np.float64]
+
+
+class LogisticNode(msgspec.Struct, frozen=True, tag="logistic", gc=False):
+    """A Gaussian over (intercept, slope per search): `mean` (F+1,), `precision` (F+1, F+1).
+
+    Little-endian float64 bytes: immutable, compact, and the same after a round trip. Global nodes
+    hold the coefficients, all others a deviation from them. `n` counts interactions.
+    """
+
+    mean: bytes
+    precision: bytes
+    n: int = 0
+    owner: str = ""
+
+
+class Levels(msgspec.Struct, frozen=True):
+    """The nodes of one context, widest first: `mean` (L, F+1), `precision` (L, F+1, F+1), `n` (L,)."""
+
+    mean: Array
+    precision: Array
+    n: tuple[int, ...]
+
+
+class Rows(msgspec.Struct, frozen=True):
+    """Examined documents: `features` (D, F+1) with a leading 1, `theta`, `click` 0/1, `weight` (D,)."""
+
+    features: Array
+    theta: Array
+    click: Array
+    weight: Array
+    interactions: int
+
+
+def prior_scale(key: str, config: LearningConfig) -> float:
+    """Prior standard deviation of a level's coefficients: 1 for global, tau for deviations."""
+    if key == "global":
+        return 1.0
+    return config.tau_demographic if key.startswith("demographic") else config.tau_user
+
+
+def levels_of(
+    keys: Sequence[str], nodes: Sequence[LogisticNode | None], config: LearningConfig, searches: int
+) -> Levels:
+    """Stack the nodes of `keys`; a missing one (or one of another size) is its prior.
+
+    >>> level = levels_of(["global"], [None], LearningConfig(), 2)
+    >>> level.mean.tolist(), level.precision[0].diagonal().tolist()
+    ([[-3.0, 2.0, 2.0]], [1.0, 1.0, 1.0])
+    """
+    size = searches + 1
+    mean, precision, counts = np.empty((len(keys), size)), np.empty((len(keys), size, size)), []
+    for place, (key, node) in enumerate(zip(keys, nodes, strict=True)):
+        if node is not None and len(node.mean) == 8 * size:
+            mean[place] = np.frombuffer(node.mean, "<f8")
+            precision[place] = np.frombuffer(node.precision, "<f8").reshape(size, size)
+            counts.append(node.n)
+        else:
+            mean[place], precision[place] = _prior(key, config, size)
+            counts.append(0)
+    return Levels(mean, precision, tuple(counts))
+
+
+def _prior(key: str, config: LearningConfig, size: int) -> tuple[Array, Array]:
+    mean = np.zeros(size)
+    if key == "global":
+        mean[:] = PRIOR_SLOPE
+        mean[0] = PRIOR_INTERCEPT
+    return mean, np.eye(size) / prior_scale(key, config) ** 2
+
+
+def rows_of(taught: Taught, config: LearningConfig, searches: int, late: bool = False) -> Rows:
+    """The likelihood terms of a lesson; documents of another number of searches are left out.
+
+    Positive rewards of a document are one click of weight r / R0; negative ones a non-click known to
+    be examined (theta = 1) of weight |r| / R0; a document without any is a non-click, unless `late`.
+    """
+    unit = click_unit(rewards_of(config))
+    documents = [d for d in taught.documents if len(d.norm_scores) == searches]
+    terms = [(d, *term) for d in documents for term in _terms(d, unit, late)]
+    features = np.ones((len(terms), searches + 1))
+    if terms:
+        features[:, 1:] = [term[0].norm_scores for term in terms]
+    columns = np.array([term[1:] for term in terms]).reshape(-1, 3).T
+    interactions = sum(1 for d in documents for _, value in d.rewards if value)
+    return Rows(np.nan_to_num(features), columns[0], columns[1], columns[2], interactions)
+
+
+def _terms(
+    document: TaughtDocument, unit: float, late: bool
+) -> list[tuple[float, float, float]]:
+    """(theta, click, weight) of a document: at most a click and a known non-click."""
+    gain = sum(value for _, value in document.rewards if value > 0) / unit
+    loss = -sum(value for _, value in document.rewards if value < 0) / unit
+    terms = [(document.theta, 1.0, gain)] if gain else []
+    if loss:
+        terms.append((1.0, 0.0, loss))
+    if not terms and not late:
+        terms.append((document.theta, 0.0, 1.0))
+    return terms
+
+
+def gradient(rows: Rows, mean: Array) -> tuple[Array, Array]:
+    """(gradient (F+1,), information (F+1, F+1)) of the rows' log likelihood at `mean`.
+
+    z = sigmoid(v.m), p = theta z: a click adds (1-z) v, a non-click -p(1-z)/(1-p) v, and either
+    theta z (1-z)^2/(1-p) v v'; both times the row's weight.
+    """
+    z = 1.0 / (1.0 + np.exp(-np.clip(rows.features @ mean, -_LOGIT_BOUND, _LOGIT_BOUND)))
+    miss = rows.theta * z * (1.0 - z) / (1.0 - rows.theta * z)
+    slope = rows.weight * np.where(rows.click > 0, 1.0 - z, -miss)
+    information = (rows.features.T * (rows.weight * miss * (1.0 - z))) @ rows.features
+    return slope @ rows.features, information
+
+
+def learn(
+    keys: Sequence[str], levels: Levels, rows: Rows, config: LearningConfig
+) -> Levels:
+    """All levels after one lesson: the joint correction is shared out by their own covariances.
+
+    With C_l = P_l^-1 and C their sum, K = (C^-1 + I)^-1 g and delta_l = C_l C^-1 K, which is
+    C_l (1 + I C)^-1 g; then P_l = gamma (P_l + I) + (1 - gamma) P0_l.
+    """
+    step, information = gradient(rows, levels.mean.sum(axis=0))
+    covariances = np.linalg.inv(levels.precision)
+    size = len(step)
+    shared = np.linalg.solve(np.eye(size) + information @ covariances.sum(axis=0), step)
+    scales = np.array([prior_scale(key, config) for key in keys]) ** -2.0
+    prior = scales[:, None, None] * np.eye(size)
+    kept = config.gamma * (levels.precision + information) + (1.0 - config.gamma) * prior
+    counted = tuple(n + rows.interactions for n in levels.n)
+    return Levels(levels.mean + covariances @ shared, kept, counted)
+
+
+def node_at(levels: Levels, place: int, owner: str = "") -> LogisticNode:
+    """One level of the stack as a node."""
+    mean, precision = levels.mean[place], levels.precision[place]
+    return LogisticNode(
+        mean.astype("<f8").tobytes(), precision.astype("<f8").tobytes(), levels.n[place], owner
+    )
+
+
+def draws(levels: Levels, config: LearningConfig, rng: np.random.Generator, count: int) -> Array:
+    """(count, F) weights: every level drawn on its own, `m + s L z` with L L' = P^-1, then added.
+
+    `s = .5 sqrt(bonus)` with each level's own interactions: what is known well is explored little.
+    """
+    depth, size = levels.mean.shape
+    scales = np.array([DRAW_SCALE * bonus(n, config) ** 0.5 for n in levels.n])
+    roots = np.linalg.cholesky(np.linalg.inv(levels.precision)) * scales[:, None, None]
+    spread = roots.transpose(0, 2, 1).reshape(depth * size, size)
+    drawn = levels.mean.sum(axis=0) + rng.standard_normal((count, depth * size)) @ spread
+    return _weights(drawn, config)
+
+
+def mean_weights(levels: Levels, config: LearningConfig) -> Array:
+    """(F,) weights of the posterior mean."""
+    return _weights(levels.mean.sum(axis=0)[None, :], config)[0]
+
+
+def _weights(coefficients: Array, config: LearningConfig) -> Array:
+    slopes = np.maximum(coefficients[:, 1:], SMALLEST_SLOPE)
+    return project(slopes, config.min_weight, config.max_weight)

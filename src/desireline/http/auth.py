@@ -1,0 +1,85 @@
+"""Who is calling: the key of `Authorization: Bearer`, the namespace of `X-Namespace`.
+
+Without any key in the catalogue desireline is open (and bound to loopback only). Knows the key
+book that wiring hands over, an in-memory copy of the catalogue's keys.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Protocol
+
+import msgspec
+
+from desireline.errors import Forbidden, NotFound, Unauthorized
+
+SCOPES = ("admin", "write", "read", "ingest")
+_RANK = {"read": ("read", "write", "admin"), "write": ("write", "admin"), "admin": ("admin",),
+         "ingest": ("ingest", "write", "admin")}  # fmt: skip
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Namespace id to work in, and the key used ("" in open mode)."""
+
+    namespace: str
+    key_id: str = ""
+    scope: str = "admin"
+
+
+class KeyLike(Protocol):
+    """What a key record tells."""
+
+    key_id: str
+    scope: str
+    namespace: str
+
+
+class KeyBook(Protocol):
+    """Keys by SHA-256 of the secret, and the namespaces that exist; in memory."""
+
+    def any_keys(self) -> bool:
+        """Whether a key exists at all (else: open mode)."""
+
+    def key(self, digest: str) -> KeyLike | None:
+        """The live key with this hash."""
+
+    def namespace(self, id_or_name: str) -> str | None:
+        """The namespace's id."""
+
+
+def caller_of(scope: Any, book: KeyBook, needs: str) -> Caller:
+    """The caller of an ASGI request, allowed to do what `needs` says (read, write, admin, ingest).
+
+    Raises Unauthorized, Forbidden, or NotFound for a namespace that does not exist.
+    """
+    headers = dict(scope["headers"])
+    wanted = headers.get(b"x-namespace", b"").decode("latin-1")
+    if not book.any_keys():
+        return Caller(_namespace(book, wanted or "default"))
+    scheme, _, secret = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+    if scheme.lower() != "bearer" or not secret:
+        raise Unauthorized("this server needs a key", hint="send `Authorization: Bearer <key>`")
+    key = book.key(hashlib.sha256(secret.strip().encode()).hexdigest())
+    if key is None:
+        raise Unauthorized("unknown key", hint="create one with `desireline keys create`")
+    if key.scope not in _RANK[needs]:
+        raise Forbidden(
+            f"this key has scope `{key.scope}`, the route needs `{needs}`", code="scope",
+            hint=f"use a key with one of: {', '.join(_RANK[needs])}",
+        )  # fmt: skip
+    namespace = _namespace(book, wanted) if wanted else key.namespace
+    if namespace != key.namespace:
+        raise Forbidden(f"this key has no rights on namespace `{wanted}`", code="namespace")
+    return Caller(namespace, key.key_id, key.scope)
+
+
+def _namespace(book: KeyBook, wanted: str) -> str:
+    found = book.namespace(wanted)
+    if found is None:
+        raise NotFound(
+            f"there is no namespace `{wanted}`",
+            code="namespace_not_found",
+            hint="leave X-Namespace out to use your key's default namespace",
+            details={"resource": "namespace", "id": wanted},
+        )
+    return found

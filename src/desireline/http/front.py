@@ -1,0 +1,154 @@
+"""What every request passes first: request id, aliases of `/v1`, body limits, gzip, access log, metrics.
+
+Plain ASGI around the Litestar application. Knows no route by meaning.
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import structlog
+
+from desireline.errors import BadRequest, DesirelineError, PayloadTooLarge
+from desireline.http import metrics
+from desireline.http.problems import envelope
+
+Scope = Any
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+logger = structlog.get_logger("desireline.access")
+
+# Everything that is not one of these at the root is an alias of the same path below /v1.
+OWN_ROOTS = ("/v1", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/assets", "/favicon")
+RATE_CEILING = 100_000
+
+
+def canonical(path: str) -> str:
+    """The path below `/v1` that a path means.
+
+    >>> canonical("/api/v1/retrievers"), canonical("/retrievers/x"), canonical("/"), canonical("/v1/a")
+    ('/v1/retrievers', '/v1/retrievers/x', '/', '/v1/a')
+    """
+    if path.startswith("/api/v1/") or path == "/api/v1":
+        return path[len("/api") :]
+    if path == "/" or any(path == root or path.startswith(root + "/") for root in OWN_ROOTS):
+        return path
+    return "/v1" + path
+
+
+class Front:
+    """ASGI wrapper; `max_body` and `max_batch_body` are bytes after decompression."""
+
+    def __init__(self, app: App, max_body: int, max_batch_body: int) -> None:
+        self.app, self.max_body, self.max_batch_body = app, max_body, max_batch_body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request (lifespan and others pass through)."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started, status = time.perf_counter(), 500
+        request_id = _header(scope, b"x-request-id")[:64] or uuid4().hex
+        scope["request_id"] = request_id
+        scope["path"] = canonical(scope["path"])
+        scope["raw_path"] = canonical(scope.get("raw_path", b"").decode("latin-1")).encode("latin-1")
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+
+        async def send_with_headers(message: Any) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), *_headers(request_id)]
+            await send(message)
+
+        try:
+            body = await self._body(scope, receive)
+        except DesirelineError as error:
+            await _refuse(error, request_id, send_with_headers)
+        else:
+            await self.app(scope, _replay(body, receive), send_with_headers)
+        seconds = time.perf_counter() - started
+        metrics.REQUESTS.labels(scope["method"], metrics.route_of(scope), str(status)).observe(seconds)
+        logger.debug("request", method=scope["method"], path=scope["path"], status=status,
+                     ms=round(seconds * 1000, 2))  # fmt: skip
+        structlog.contextvars.clear_contextvars()
+
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+        """The whole body, decompressed. Raises PayloadTooLarge or BadRequest."""
+        if scope["method"] in ("GET", "HEAD", "OPTIONS"):
+            return b""
+        batch = scope["path"].endswith(("/batch", "/upsert"))
+        limit = self.max_batch_body if batch else self.max_body
+        parts, size = [], 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise BadRequest("the client went away before the body was complete")
+            part = message.get("body", b"")
+            size += len(part)
+            if size > limit:
+                raise _too_large(limit)
+            parts.append(part)
+            if not message.get("more_body"):
+                break
+        body = b"".join(parts)
+        return _gunzip(body, limit) if _header(scope, b"content-encoding") == "gzip" else body
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    return next((v.decode("latin-1") for k, v in scope["headers"] if k == name), "")
+
+
+def _headers(request_id: str) -> list[tuple[bytes, bytes]]:
+    """Request id, and the rate limit in force (none: the ceiling)."""
+    ceiling = str(RATE_CEILING).encode()
+    return [
+        (b"x-request-id", request_id.encode("latin-1", "replace")),
+        (b"x-ratelimit-limit", ceiling),
+        (b"x-ratelimit-remaining", ceiling),
+        (b"x-ratelimit-reset", str(int(time.time()) + 60).encode()),
+        (b"x-ratelimit-window", b"60"),
+    ]
+
+
+def _too_large(limit: int) -> PayloadTooLarge:
+    return PayloadTooLarge(
+        f"the body is larger than {limit} bytes",
+        hint="send smaller batches, or raise max_body_bytes / max_batch_body_bytes",
+        details={"limits": {"max_body_bytes": limit}},
+    )
+
+
+def _gunzip(body: bytes, limit: int) -> bytes:
+    inflater = zlib.decompressobj(wbits=31)
+    try:
+        plain = inflater.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise BadRequest(f"the body is not gzip: {error}", code="not_gzip") from None
+    if len(plain) > limit:
+        raise _too_large(limit)
+    return plain
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that hands out the collected body, then waits for the client's disconnect."""
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Any:
+        return messages.pop() if messages else await receive()
+
+    return replay
+
+
+async def _refuse(error: DesirelineError, request_id: str, send: Send) -> None:
+    body = msgspec.json.encode(envelope(error, request_id))
+    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

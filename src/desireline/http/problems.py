@@ -1,0 +1,124 @@
+"""The one error envelope, and every exception's way into it. Never a traceback.
+
+`{"success": false, "status", "error": {"message", "type", "code", "hint", "details"}, "request_id"}`;
+`details.validation_errors[]` names each place as `{type, location[], path, message, hint}`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from litestar.types import ExceptionHandlersMap
+
+from desireline.errors import DesirelineError, FieldError, Invalid, Unavailable
+
+logger = structlog.get_logger("desireline.http")
+
+_PARTS = re.compile(r"[^.\[\]$]+")
+_PLAIN = {
+    400: ("BadRequestError", "bad_request"),
+    401: ("UnauthorizedError", "unauthorized"),
+    404: ("NotFoundError", "no_such_route"),
+    405: ("MethodNotAllowedError", "method_not_allowed"),
+    413: ("PayloadTooLargeError", "payload_too_large"),
+}
+
+
+def envelope(error: DesirelineError, request_id: str) -> dict[str, Any]:
+    """The body of an error answer."""
+    details = dict(error.details)
+    if isinstance(error, Invalid) and error.fields:
+        details["validation_errors"] = [_place(field) for field in error.fields]
+    return {
+        "success": False,
+        "status": error.status,
+        "error": {
+            "message": error.message,
+            "type": error.type,
+            "code": error.code,
+            "hint": error.hint,
+            "details": details,
+        },
+        "request_id": request_id,
+    }
+
+
+def _place(field: FieldError) -> dict[str, Any]:
+    location = [
+        int(part) if part.isdigit() else part for part in ["body", *_PARTS.findall(field.path)]
+    ]
+    return {
+        "type": field.code,
+        "location": location,
+        "path": field.path,
+        "message": field.message,
+        "hint": field.hint,
+    }
+
+
+def headers_of(error: DesirelineError) -> dict[str, str]:
+    """Headers an error needs besides its body."""
+    if isinstance(error, Unavailable):
+        return {"retry-after": str(error.retry_after)}
+    return {"www-authenticate": "Bearer"} if error.status == 401 else {}
+
+
+def to_error(exception: Exception) -> DesirelineError:
+    """Any exception as one of ours."""
+    if isinstance(exception, DesirelineError):
+        return exception
+    if isinstance(exception, HTTPException):
+        return _from_http(exception)
+    error = DesirelineError(
+        "something broke inside desireline",
+        hint="the server's log has the traceback under this request_id; please report it",
+    )
+    return error
+
+
+def _from_http(exception: HTTPException) -> DesirelineError:
+    status = 400 if exception.status_code == 500 else exception.status_code
+    kind, code = _PLAIN.get(status, ("BadRequestError", "bad_request"))
+    hint = {404: "see /docs for all routes", 405: "see /docs for the methods of this route"}
+    if status == 400:
+        return _query_error(exception)
+    error = DesirelineError(exception.detail or kind, code=code, hint=hint.get(status, ""))
+    error.status, error.type = status, kind
+    return error
+
+
+def _query_error(exception: HTTPException) -> DesirelineError:
+    """Litestar's complaint about a query or path parameter, by name."""
+    extra = exception.extra if isinstance(exception.extra, list) else []
+    fields = tuple(
+        FieldError(f"{part.get('source', 'query')}.{part.get('key', '')}", "wrong_type",
+                   str(part.get("message", "")))
+        for part in extra if isinstance(part, dict)
+    )  # fmt: skip
+    if fields:
+        return Invalid(f"{fields[0].message} at {fields[0].path}", code="wrong_type", fields=fields)
+    error = DesirelineError(exception.detail or "bad request", code="bad_request")
+    error.status, error.type = 400, "BadRequestError"
+    return error
+
+
+def answer(request: Request[Any, Any, Any], exception: Exception) -> Response[bytes]:
+    """The response to any exception (Litestar's exception handler)."""
+    error = to_error(exception)
+    request_id = request.scope.get("request_id", "")  # type: ignore[call-overload]
+    if error.status >= 500 and not isinstance(error, Unavailable):
+        logger.error("request failed", path=request.url.path, exc_info=exception)
+    return Response(
+        msgspec.json.encode(envelope(error, request_id)),
+        status_code=error.status,
+        media_type="application/json",
+        headers=headers_of(error),
+    )
+
+
+HANDLERS: ExceptionHandlersMap = {HTTPException: answer, Exception: answer}

@@ -1,0 +1,38 @@
+"""What capture is bound to.
+
+Knows the Protocols, and the two things capture asks of the learner.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from desireline.ports import (
+    Clock, EventLog, Intake, Live, Metrics, RecentExecution, RecentExecutions, Tombstones,
+)  # fmt: skip
+
+Late = Callable[[RecentExecution, str, str, float], None]
+"""A reward for a closed execution: (execution, document_id, interaction_id, reward). Must not raise."""
+
+Forget = Callable[[str, str], Awaitable[None]]
+"""An interaction was deleted: (interaction_id, retriever_id); what it taught has to be unlearned."""
+
+
+class Ports(msgspec.Struct, frozen=True, kw_only=True):
+    """The collaborators of capture; `read_limit_ms` bounds the one log read of a single create."""
+
+    intake: Intake
+    event_log: EventLog
+    recent: RecentExecutions
+    live: Live
+    clock: Clock
+    metrics: Metrics
+    tombstones: Tombstones
+    late: Late
+    forget: Forget
+    node: str = ""
+    random_bytes: Callable[[int], bytes] = os.urandom
+    read_limit_ms: int = 50

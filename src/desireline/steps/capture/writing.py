@@ -1,0 +1,305 @@
+"""Interactions in: linked, rewarded, deduplicated, on disk, and only then acknowledged.
+
+The order is the promise: frames enter the intake first, then memory learns of them, then we wait for
+the disk, then we answer. A disk that fails takes memory back, so that a retry is not swallowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from desireline.core import duplicates
+from desireline.core.ids import derived_id, is_id, new_id
+from desireline.core.times import row_time
+from desireline.errors import Invalid, StorageFull
+from desireline.ports import RecentExecution, Shown, Ticket
+from desireline.steps.capture.linking import Link, from_log, from_memory
+from desireline.steps.capture.ports import Ports
+from desireline.steps.capture.receipts import Receipt, Result, result_of
+from desireline.steps.capture.rows import SOURCE, Desk
+from desireline.steps.capture.sent import Sent, check
+from desireline.types.log import Interaction, RejectedInteraction
+
+_RAW_BOUND = 64 * 1024
+_encode = msgspec.json.Encoder().encode
+_receipt = msgspec.json.Decoder(Receipt).decode
+_results = msgspec.json.Decoder(list[Result]).decode
+
+
+class Taken(msgspec.Struct, gc=False):
+    """One accepted row with what memory has to learn of it."""
+
+    row: Interaction
+    key: str
+    execution: RecentExecution | None
+    shown: Shown | None
+    historical: bool
+
+
+class Capture:
+    """The writing half of capture, bound to its ports."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+        self._last: Ticket | None = None
+
+    async def create(self, namespace: str, sent: Sent, key: str = "") -> Receipt:
+        """Store one interaction and wait until it is on disk. `key` is the `Idempotency-Key`.
+
+        Raises Invalid, IntakeFull or StorageFull; then nothing was stored.
+        """
+        ports, now_ms = self._ports, self._ports.clock()
+        first = await self._first_answer(namespace, key, now_ms) if key else None
+        if first is not None:
+            return first
+        types = check(sent)
+        link = from_memory(ports.recent, namespace, sent, types, now_ms)
+        if link.attribution == "pending":
+            link = await from_log(ports.event_log, namespace, sent, now_ms, ports.read_limit_ms)
+        desk = Desk(ports.live, namespace, now_ms, ports.node)
+        taken = self._taken(desk, sent, types, link, self._mint(now_ms, 1)[0])
+        taken.row = msgspec.structs.replace(taken.row, client_event_id=key)
+        duplicate = bool(taken.key and ports.recent.seen(taken.key, now_ms))
+        receipt = Receipt(taken.row, duplicate)
+        await self._store([] if duplicate else [taken], [], _Answer(namespace, key, receipt), now_ms)
+        return receipt
+
+    async def create_batch(
+        self,
+        namespace: str,
+        sent: Sequence[Sent | Invalid],
+        raw: Sequence[bytes | msgspec.Raw],
+        key: str = "",
+    ) -> list[Result]:
+        """Store what is acceptable, each row alone; `raw` are the rows' bytes as sent.
+
+        One result a row. Raises IntakeFull or StorageFull; then nothing was stored.
+        """
+        now_ms = self._ports.clock()
+        first = await self._first_results(namespace, key, len(sent), now_ms) if key else None
+        if first is not None:
+            return first
+        sorting = _Sorting(self._ports.recent.seen, now_ms)
+        desk = Desk(self._ports.live, namespace, now_ms, self._ports.node)
+        identities = self._mint(now_ms, len(sent))
+        for index, each in enumerate(sent):
+            try:
+                if isinstance(each, Invalid):
+                    raise each
+                types = check(each)
+                link = from_memory(self._ports.recent, namespace, each, types, now_ms)
+                taken = self._taken(desk, each, types, link, identities[index])
+            except Invalid as error:
+                rejected = _rejected(desk, identities[index], bytes(raw[index]), error)
+                sorting.refuse(index, rejected, error)
+            else:
+                if key:
+                    event_id = duplicates.batch_event_id(key, index)
+                    taken.row = msgspec.structs.replace(taken.row, client_event_id=event_id)
+                sorting.take(index, taken)
+        answer = _Answer(namespace, key, sorting.results)
+        await self._store(sorting.taken, sorting.rejected, answer, now_ms)
+        return sorting.results
+
+    def _taken(
+        self, desk: Desk, sent: Sent, types: tuple[str, ...], link: Link, identity: str
+    ) -> Taken:
+        row = desk.row(sent, types, link, identity)
+        key = "" if sent.historical else duplicates.key_of(row)
+        return Taken(row, key, link.execution, link.shown, sent.historical)
+
+    def _mint(self, now_ms: int, count: int) -> list[str]:
+        """Ids of one moment."""
+        noise = self._ports.random_bytes(10 * count)
+        bits = (int.from_bytes(noise[at : at + 10], "big") for at in range(0, 10 * count, 10))
+        return [new_id(now_ms, each) for each in bits]
+
+    async def _store(
+        self,
+        taken: list[Taken],
+        rejected: list[RejectedInteraction],
+        answer: _Answer,
+        now_ms: int,
+    ) -> None:
+        """Intake, memory, disk, in this order."""
+        frames = self._frames(taken, rejected)
+        if frames:
+            self._last = self._ports.intake.append(frames)
+        for each in taken:
+            self._learn(each, now_ms)
+        self._remember(answer, now_ms)
+        self._count(taken, rejected, answer)
+        if self._last is None:
+            return
+        try:
+            await self._ports.intake.synced(self._last)
+        except StorageFull:
+            self._unlearn(taken, answer, now_ms)
+            raise
+
+    def _frames(
+        self, taken: list[Taken], rejected: list[RejectedInteraction]
+    ) -> list[tuple[str, bytes]]:
+        number, put = self._ports.intake.next_seq, msgspec.structs.force_setattr
+        frames = []
+        for each in taken:
+            put(each.row, "seq", number())  # nobody else holds the row yet
+            frames.append(("interactions", _encode(each.row)))
+        for refused in rejected:
+            put(refused, "seq", number())
+            frames.append(("rejected_interactions", _encode(refused)))
+        return frames
+
+    def _learn(self, taken: Taken, now_ms: int) -> None:
+        """What memory learns of an accepted row: its key, and what it teaches."""
+        row = taken.row
+        if taken.key:
+            self._ports.recent.remember(
+                taken.key, row.interaction_id, now_ms, duplicates.WINDOW_MS
+            )
+        if not row.teaches or taken.execution is None or taken.shown is None:
+            return
+        if taken.execution.open:
+            taken.shown.rewards.append((row.interaction_id, row.reward))
+        else:
+            self._ports.late(taken.execution, row.document_id, row.interaction_id, row.reward)
+        if not taken.historical:
+            taken.execution.engaged = True
+
+    def _unlearn(self, taken: list[Taken], answer: _Answer, now_ms: int) -> None:
+        """The disk failed: a retry must not find itself a duplicate."""
+        for each in taken:
+            if each.key:
+                self._ports.recent.remember(each.key, "", now_ms, -1)
+            if each.shown is not None:
+                own = (each.row.interaction_id, each.row.reward)
+                each.shown.rewards[:] = [pair for pair in each.shown.rewards if pair != own]
+        if answer.key:
+            place = duplicates.answer_key(answer.namespace, answer.key)
+            self._ports.recent.remember(place, "", now_ms, -1)
+
+    def _remember(self, answer: _Answer, now_ms: int) -> None:
+        if answer.key:
+            place = duplicates.answer_key(answer.namespace, answer.key)
+            text = _encode(answer.said).decode()
+            self._ports.recent.remember(place, text, now_ms, duplicates.ANSWERS_MS)
+
+    def _count(
+        self, taken: list[Taken], rejected: list[RejectedInteraction], answer: _Answer
+    ) -> None:
+        rows = len(answer.said) if isinstance(answer.said, list) else 1
+        outcomes = {
+            "created": len(taken),
+            "failed": len(rejected),
+            "deduplicated": rows - len(taken) - len(rejected),
+        }
+        for outcome, amount in outcomes.items():
+            if amount:
+                self._ports.metrics.count("interactions", amount, outcome=outcome)
+
+    async def _first_answer(self, namespace: str, key: str, now_ms: int) -> Receipt | None:
+        """The receipt that was given under this `Idempotency-Key`."""
+        said = self._ports.recent.seen(duplicates.answer_key(namespace, key), now_ms)
+        if not said or said.startswith("["):
+            return None
+        if self._last is not None:
+            await self._ports.intake.synced(self._last)
+        if not is_id(said):
+            return _receipt(said)
+        rows = await self._read(namespace, [said])
+        return Receipt(rows[said]) if said in rows else None
+
+    async def _first_results(
+        self, namespace: str, key: str, count: int, now_ms: int
+    ) -> list[Result] | None:
+        """The results that were given for this batch; after a restart, rebuilt from its rows."""
+        seen = self._ports.recent.seen
+        said = seen(duplicates.answer_key(namespace, key), now_ms)
+        if said and said.startswith("["):
+            if self._last is not None:
+                await self._ports.intake.synced(self._last)
+            return _results(said)
+        return None if said else await self._rebuilt(namespace, key, count, now_ms)
+
+    async def _rebuilt(
+        self, namespace: str, key: str, count: int, now_ms: int
+    ) -> list[Result] | None:
+        seen = self._ports.recent.seen
+        names = (duplicates.batch_event_id(key, index) for index in range(count))
+        ids = [seen(duplicates.answer_key(namespace, name), now_ms) or "" for name in names]
+        if not any(ids):
+            return None
+        rows = await self._read(namespace, [each for each in ids if each])
+        return [
+            result_of(index, rows[each]) if each in rows else _not_stored(index)
+            for index, each in enumerate(ids)
+        ]
+
+    async def _read(self, namespace: str, ids: Sequence[str]) -> dict[str, Interaction]:
+        from desireline.steps.capture.reading import row_of
+
+        await self._ports.intake.flushed()
+        found = await self._ports.event_log.query(
+            "interactions_by_ids", namespace=namespace, interaction_ids=list(ids)
+        )
+        return {row.interaction_id: row for row in map(row_of, found)}
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    """What is about to be answered, remembered when the client sent a key."""
+
+    namespace: str
+    key: str
+    said: Receipt | list[Result]
+
+
+class _Sorting:
+    """A batch while it is sorted: taken, refused, or the same act as a moment ago."""
+
+    def __init__(self, seen: _Seen, now_ms: int) -> None:
+        self.taken: list[Taken] = []
+        self.rejected: list[RejectedInteraction] = []
+        self.results: list[Result] = []
+        self._seen, self._now_ms = seen, now_ms
+        self._keys: set[str] = set()
+
+    def take(self, index: int, taken: Taken) -> None:
+        """A row that is well: stored, unless it repeats one."""
+        key = taken.key
+        duplicate = bool(key) and (key in self._keys or bool(self._seen(key, self._now_ms)))
+        if not duplicate:
+            self._keys.add(key)
+            self.taken.append(taken)
+        self.results.append(result_of(index, taken.row, duplicate))
+
+    def refuse(self, index: int, rejected: RejectedInteraction, error: Invalid) -> None:
+        """A row that can't be taken."""
+        self.rejected.append(rejected)
+        message = f"{error.message} ({error.hint})" if error.hint else error.message
+        self.results.append(Result(index=index, interaction_id="", status="failed", error=message))
+
+
+def _rejected(desk: Desk, identity: str, raw: bytes, error: Invalid) -> RejectedInteraction:
+    path = error.fields[0].path if error.fields else "$"
+    return RejectedInteraction(
+        namespace=desk.namespace,
+        occurred_at=desk.now,
+        received_at=desk.now,
+        source=SOURCE,
+        node=desk.node,
+        rejected_id=identity,
+        raw=raw[:_RAW_BOUND].decode("utf-8", "backslashreplace"),
+        code=error.code,
+        path=path,
+        hint=error.hint or error.message,
+    )
+
+
+def _not_stored(index: int) -> Result:
+    """A row of a batch repeated after a restart that left nothing in the log the first time."""
+    return Result(
+        index=index, interaction_id="", status="failed",
+        error="was not stored when this batch was sent first; send it under a new Idempotency-Key",
+    )  # fmt: skip

@@ -1,0 +1,19 @@
+-- question:   which executions ran lately (the memory of recent executions)?
+-- parameters: since_ms (received_at), limit
+-- columns:    namespace, execution_id, retriever_id, occurred_at, received_at, seq, query_key, user_id,
+--             session_id, context_keys, searches, variant, explore, purpose, source
+-- grain:      one row an execution, the newest `limit`, oldest first
+SELECT
+    namespace, lower(hex(execution_id)) AS execution_id, retriever_id, occurred_at, received_at, seq,
+    query_key, user_id, session_id, context_keys, searches, variant, explore, purpose, source
+FROM (
+    SELECT
+        namespace, execution_id, retriever_id, occurred_at, received_at, seq, query_key, user_id,
+        session_id, context_keys, searches, variant, explore, purpose, source
+    FROM executions FINAL
+    WHERE received_at >= fromUnixTimestamp64Milli({since_ms:Int64}, 'UTC')
+    ORDER BY received_at DESC, seq DESC
+    LIMIT {limit:UInt32}
+)
+ORDER BY received_at, seq, execution_id
+SETTINGS max_execution_time = 60, max_threads = 2
