@@ -10,7 +10,8 @@ TESTS  ?=
 RUNS   := $(VENV)/.runs
 CHECKS := $(VENV)/.checks
 SDK    := .cache/sdk-venv/.installed
-BENCH  := $(filter-out bench/__init__.py bench/adr_%,$(wildcard bench/*.py))
+SERVER := .cache/clickhouse-server/node_modules
+BENCH  := $(filter-out bench/adr_% bench/simulate.py,$(wildcard bench/*.py))
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test lint format bench docs clean
@@ -23,7 +24,7 @@ install: $(CHECKS) ## the virtual environment with everything that tests and ben
 demo: $(RUNS) ## watch a search learn from use, in the terminal (ARGS="--exit --seed 1")
 	$(BIN)/desireline demo $(ARGS)
 
-test: lint $(SDK) ## lint, then every test (TESTS="tests/core -q" for some)
+test: lint $(SDK) $(SERVER) ## lint, then every test (TESTS="tests/core -q" for some)
 	$(BIN)/python -m pytest $(TESTS)
 
 lint: $(CHECKS) ## style, types, import contracts, drift of the generated reference
@@ -60,3 +61,7 @@ $(CHECKS): pyproject.toml | $(BIN)/python
 
 $(SDK): tests/sdk_environment.py | $(CHECKS)
 	$(BIN)/python tests/sdk_environment.py
+
+# A real ClickHouse server for the tests; without npm they say that they skip.
+$(SERVER): | $(CHECKS)
+	-$(BIN)/python -c 'from tests.clickhouse_server import library; library()'

@@ -7,6 +7,7 @@
     │   └── NotEnabled          403  known to the published API, not offered here
     ├── NotFound                404
     ├── AlreadyExists           409
+    ├── VersionConflict         409  changed by somebody else meanwhile; read again
     ├── PayloadTooLarge         413
     ├── Invalid                 422  understood, not acceptable: `fields` names each place
     │   ├── NotAvailable        422  specified, not built yet
@@ -88,6 +89,12 @@ class AlreadyExists(DesirelineError):
     """A name is taken."""
 
     status, type, code = 409, "AlreadyExistsError", "already_exists"
+
+
+class VersionConflict(DesirelineError):
+    """Somebody else changed it since it was read."""
+
+    status, type, code = 409, "VersionConflictError", "version_conflict"
 
 
 class PayloadTooLarge(DesirelineError):

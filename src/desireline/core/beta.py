@@ -66,12 +66,14 @@ def credit(contributions: Array, rule: str) -> Array:
         return (given > 0).astype(np.float64)
     total = given.sum(axis=1, keepdims=True)
     if rule == "share":
-        return given / np.where(total > 0, total, 1.0)
+        shares: Array = given / np.where(total > 0, total, 1.0)
+        return shares
     winners = given.argmax(axis=1)[:, None] == np.arange(given.shape[1])
-    return (winners & (total > 0)).astype(np.float64)
+    credits: Array = (winners & (total > 0)).astype(np.float64)
+    return credits
 
 
-def counted(taught: Taught, config: LearningConfig, searches: int, late: bool = False) -> Array:
+def counted(taught: Taught, config: LearningConfig, searches: int, *, late: bool = False) -> Array:
     """One lesson as a row (1 + 2F,) of a node: interactions, positives, negatives per search.
 
     Documents whose arrays are of another number of searches are left out. A late reward adds no
@@ -109,7 +111,7 @@ def _ignored(document: TaughtDocument, last: int) -> bool:
 
 
 def _last_examined(rows: Sequence[TaughtDocument], exposure: str) -> int:
-    """The last position taken as seen: all served, or (`cascade`) down to the lowest engaged one."""
+    """The last position taken as seen: all served; `cascade`: the lowest engaged one."""
     if exposure == "viewport":
         raise NotAvailable(
             "exposure: viewport is not available in this version",
@@ -124,7 +126,7 @@ def _last_examined(rows: Sequence[TaughtDocument], exposure: str) -> int:
 def add(
     node: BetaNode | None, row: Array, at_ms: int, config: LearningConfig, owner: str = ""
 ) -> BetaNode:
-    """The node with a lesson's row added to the day of `at_ms`; days past the window are dropped."""
+    """The node with a row added to the day of `at_ms`; days past the window are dropped."""
     day = at_ms // DAY_MS
     days, sums = _tables(node, len(row))
     place = int(np.searchsorted(days, day))
@@ -166,8 +168,10 @@ def _tables(node: BetaNode | None, width: int) -> tuple[NDArray[np.int32], Array
     return np.frombuffer(node.days, "<i4"), np.frombuffer(node.sums, "<f8").reshape(-1, width)
 
 
-def parameters(level: Counts, session: Counts | None, config: LearningConfig) -> tuple[Array, Array]:
-    """(alpha, beta), each (F,): the prior plus the level's counts plus `session_boost` x the session's.
+def parameters(
+    level: Counts, session: Counts | None, config: LearningConfig
+) -> tuple[Array, Array]:
+    """(alpha, beta), each (F,): prior + counts of the level + `session_boost` x the session's.
 
     >>> level = Counts(1, np.array([1.0, 0.0]), np.array([0.0, 2.0]))
     >>> [each.tolist() for each in parameters(level, None, LearningConfig())]
@@ -190,9 +194,14 @@ def bonus(n: int, config: LearningConfig) -> float:
 
 
 def draws(
-    alpha: Array, beta: Array, widen: float, config: LearningConfig, rng: np.random.Generator, count: int
+    alpha: Array,
+    beta: Array,
+    widen: float,
+    config: LearningConfig,
+    rng: np.random.Generator,
+    count: int,
 ) -> Array:
-    """(count, F) weights: theta ~ Beta(alpha/widen, beta/widen), to the power of contrast, projected."""
+    """(count, F) weights: Beta(alpha / widen, beta / widen) to the power of contrast, projected."""
     widen = max(widen, 1e-9)  # an exploration floor of 0 means: the mean
     theta = rng.beta(_TINY + alpha / widen, _TINY + beta / widen, size=(count, len(alpha)))
     return project(theta**config.contrast, config.min_weight, config.max_weight)

@@ -66,9 +66,7 @@ def _taught(shown: Shown, theta: float) -> TaughtDocument:
     return _document(shown, theta, tuple(each for each in shown.rewards if each[1]))
 
 
-def _document(
-    shown: Shown, theta: float, rewards: tuple[tuple[str, float], ...]
-) -> TaughtDocument:
+def _document(shown: Shown, theta: float, rewards: tuple[tuple[str, float], ...]) -> TaughtDocument:
     return TaughtDocument(
         document_id=shown.document_id,
         position=shown.position,

@@ -48,7 +48,7 @@ def context_of(
 
 
 def context_key(level: str, values: Sequence[Any]) -> str:
-    """`level:` and the first 16 hex of SHA-1 over the JSON array of the values; "" if all are missing.
+    """`level:` and the first 16 hex of SHA-1 over the JSON array of the values; "" if all miss.
 
     Numbers and booleans count as their text, so that user 7 and user "7" are one.
 

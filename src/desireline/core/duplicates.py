@@ -6,7 +6,8 @@ them, the memory of recent executions rebuilds them from the log after a restart
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from desireline.types.log import NO_ID, Interaction
 
@@ -54,8 +55,23 @@ def key_of(row: Interaction) -> str:
     )  # fmt: skip
 
 
+def key_of_row(row: Mapping[str, Any]) -> str:
+    """The key of a row as the log answers it (`interactions_since`); "" for past acts too.
+
+    >>> key_of_row({"occurred_at": "2026-01-01", "received_at": "2026-02-01"})
+    ''
+    """
+    if row["occurred_at"] != row["received_at"]:
+        return ""
+    sent = "" if row["attribution"] == "inferred" else row["execution_id"]
+    return duplicate_key(
+        row["namespace"], sent, row["session_id"] or row["user_id"], row["query_key"],
+        row["document_id"], row["interaction_type"],
+    )  # fmt: skip
+
+
 def answer_key(namespace: str, client_event_id: str) -> str:
-    """Where the answer to an `Idempotency-Key` (after a restart: its interaction's id) is remembered.
+    """Where the answer to an `Idempotency-Key` is remembered; after a restart, the row's id.
 
     >>> answer_key("n", "k") == answer_key("n", "k") != answer_key("m", "k")
     True

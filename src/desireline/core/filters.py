@@ -19,7 +19,17 @@ from desireline.core.matching import matches
 from desireline.errors import Invalid, NotAvailable, invalid
 from desireline.types.retriever import And, Filter, FilterTree, Not, Or
 
-__all__ = ["OPERATORS", "RESERVED", "fields_of", "fill", "leaves", "matches", "parse", "to_json", "to_native"]
+__all__ = [
+    "OPERATORS",
+    "RESERVED",
+    "fields_of",
+    "fill",
+    "leaves",
+    "matches",
+    "parse",
+    "to_json",
+    "to_native",
+]
 
 MAX_DEPTH = 20
 MAX_LEAVES = 1_000
@@ -27,8 +37,9 @@ MAX_VALUES = 10_000
 MAX_TEXT = 10_000
 RESERVED = ("document_id", "collection_id", "score")
 OPERATORS = (
-    "eq", "ne", "gt", "lt", "gte", "lte", "in", "nin", "contains", "starts_with", "ends_with", "regex",
-    "exists", "is_null", "text", "phrase", "words", "geo_radius", "geo_bounding_box", "geo_polygon",
+    "eq", "ne", "gt", "lt", "gte", "lte", "in", "nin", "contains", "starts_with", "ends_with",
+    "regex", "exists", "is_null", "text", "phrase", "words", "geo_radius", "geo_bounding_box",
+    "geo_polygon",
 )  # fmt: skip
 _ALIASES = {f"${name}": name for name in OPERATORS[:8]} | {"$exists": "exists", "$regex": "regex"}
 _TREES = {"AND": "AND", "OR": "OR", "NOT": "NOT", "$and": "AND", "$or": "OR", "$not": "NOT"}
@@ -39,8 +50,8 @@ def parse(json: Any, path: str = "$", *, templates: bool = False) -> FilterTree:
     """The tree behind native, shorthand and `$` forms, mixed as they come.
 
     Several keys in one object are all required; `{}` and None restrict nothing. `NOT` of a list
-    holds when none of its parts does. `eq` null is `is_null`. `case_sensitive: false` on a tree, or
-    `case_insensitive: true` on a leaf, makes string comparisons ignore case; by default they do not.
+    holds when none of its parts does. `eq` null is `is_null`. `case_sensitive: false` on a tree,
+    or `case_insensitive: true` on a leaf, makes comparisons ignore case; by default they do not.
     With `templates`, a string holding `{{` may stand in for any value (checked when filled in).
 
     Raises `errors.Invalid` with the JSON path (`unknown_operator`, `unknown_field`,
@@ -117,7 +128,8 @@ def fill(
     when an input is absent: a leaf that is nothing but such a template is dropped. Values are
     checked as `parse` does.
 
-    >>> tree = parse({"brand": "{{INPUT.brand}}", "price": {"lt": "{{INPUT.most}}"}}, templates=True)
+    >>> sent = {"brand": "{{INPUT.brand}}", "price": {"lt": "{{INPUT.most}}"}}
+    >>> tree = parse(sent, templates=True)
     >>> from desireline.core.templates import render
     >>> filled, dropped = fill(tree, lambda text: render(text, {"most": 9}, {}))
     >>> to_json(filled), dropped
@@ -170,7 +182,7 @@ class _Reader:
         if not isinstance(node, dict):
             raise _wrong(path, f"a filter is an object, not {_kind(node)}")
         folded = _folding(node, path, folded)
-        if "field" in node and ("value" in node or "operator" in node):
+        if "field" in node and (isinstance(node["field"], str) or len(node) > 1):
             return self.native(node, path, folded)
         parts = tuple(
             self.entry(key, value, f"{path}.{key}", (depth, folded))
@@ -237,7 +249,7 @@ class _Reader:
         return self.leaf(leaf, f"{path}.field", f"{path}.value", folded)
 
     def leaf(
-        self, leaf: tuple[Any, str, Any], field_path: str, path: str, folded: bool  # noqa: FBT001
+        self, leaf: tuple[Any, str, Any], field_path: str, path: str, folded: object
     ) -> FilterTree:
         field, operator, value = leaf
         self.count += 1
@@ -250,10 +262,10 @@ class _Reader:
                 fields=invalid(path, "not_available", f"{operator} is not available").fields,
             )
         if operator in ("eq", "ne") and value is None:
-            return Filter(field, "is_null", operator == "eq", folded)
+            return Filter(field, "is_null", operator == "eq", bool(folded))
         if not (self.templates and _is_template(value)):
             _CHECKS[operator](operator, value, path, self.templates)
-        return Filter(field, operator, value, folded)
+        return Filter(field, operator, value, bool(folded))
 
 
 def _folding(node: dict[str, Any], path: str, folded: bool) -> bool:  # noqa: FBT001

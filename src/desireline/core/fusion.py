@@ -9,6 +9,7 @@ row therefore gives the logged ranking again, bit for bit.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -92,7 +93,8 @@ def fuse(
 def candidates(runs: Sequence[Run]) -> Candidates:
     """The union of the runs; a document twice in one list keeps its better place.
 
-    >>> found = candidates([Run("a", ["d1"], [2.0]), Run("b", ["d2", "d1"], [0.5, 0.0], returned=1)])
+    >>> scored = Run("b", ["d2", "d1"], [0.5, 0.0], returned=1)
+    >>> found = candidates([Run("a", ["d1"], [2.0]), scored])
     >>> found.ids, found.raw.tolist(), found.ranks.tolist()
     (['d1', 'd2'], [[2.0, 0.0], [nan, 0.5]], [[0, 65535], [65535, 0]])
     """
@@ -136,9 +138,7 @@ def score(
     order = _best_first(found.ids, totals)
     ids = [found.ids[row] for row in order.tolist()]
     raw, ranks = found.raw[order], found.ranks[order]
-    return Fused(
-        ids, totals[order], raw, ranks, norm[order], terms[order], winner[order], bounds
-    )
+    return Fused(ids, totals[order], raw, ranks, norm[order], terms[order], winner[order], bounds)
 
 
 def minmax(scores: npt.ArrayLike) -> Floats:
@@ -151,13 +151,14 @@ def minmax(scores: npt.ArrayLike) -> Floats:
     if values.size == 0:
         return values
     span = values.max() - values.min()
-    return (values - values.min()) / (span if span > 0 else np.inf)
+    norm: Floats = (values - values.min()) / (span if span > 0 else np.inf)
+    return norm
 
 
 def dbsf(scores: npt.ArrayLike) -> Floats:
-    """(n,) scores onto [0, 1] by their distribution: clip((s - m + 3 sd) / 6 sd, 0, 1), sd over n - 1.
+    """(n,) scores onto [0, 1] by their distribution: clip((s - m + 3 sd) / 6 sd, 0, 1).
 
-    Equal scores give 0.5 for all, a single one 1.0 (the form of Qdrant's distribution-based fusion).
+    sd over n - 1, as Qdrant's distribution-based fusion. Equal scores give 0.5, a single one 1.0.
 
     >>> dbsf([1.0, 2.0, 3.0]).round(3).tolist(), dbsf([7.0, 7.0]).tolist(), dbsf([7.0]).tolist()
     ([0.333, 0.5, 0.667], [0.5, 0.5], [1.0])
@@ -225,7 +226,8 @@ def _three_sigma(values: Floats) -> tuple[float, float]:
         return float(np.nextafter(values[0], -np.inf)), float(values[0])
     if values.min() == values.max():
         return float(values[0]), float(values[0])
-    mean, reach = float(values.mean()), 3 * float(values.std(ddof=1))
+    mean = float(values.sum()) / len(values)
+    reach = 3 * math.sqrt(float(((values - mean) ** 2).sum()) / (len(values) - 1))
     return mean - reach, mean + reach
 
 
@@ -252,7 +254,8 @@ def _winner(found: Candidates, terms: Floats, method: FusionMethod) -> Ints:
         terms = np.where(found.ranks != NOT_RETURNED, terms, -np.inf)
     if terms.size == 0:
         return np.zeros(len(terms), dtype=np.intp)
-    return terms.argmax(axis=1)
+    winner: Ints = terms.argmax(axis=1)
+    return winner
 
 
 def _largest(found: Candidates) -> Floats:
@@ -271,7 +274,7 @@ def _summed(terms: Floats) -> Floats:
 
 
 def _best_first(ids: list[str], totals: Floats) -> Ints:
-    """Rows by score descending, equal scores by id ascending; ids are compared only where needed."""
+    """Rows by score descending, equal scores by id; ids are compared only where needed."""
     order = np.argsort(-totals, kind="stable")
     ranked = totals[order]
     same = ranked[1:] == ranked[:-1]

@@ -78,8 +78,9 @@ def strip(identifier: str, *prefixes: str, path: str = "$") -> str:
         bare = bare.replace("-", "")
     if _HEX.fullmatch(bare):
         return bare
-    example = (prefixes[0].rstrip("_") + "_" if prefixes else "") + "018bcfe5680070008000000000000000"
-    raise invalid(path, "invalid_id", f"{identifier[:80]!r} is not an id", f"ids look like {example}")
+    example = "018bcfe5680070008000000000000000"
+    hint = f"ids look like {prefixed(prefixes[0], example) if prefixes else example}"
+    raise invalid(path, "invalid_id", f"{identifier[:80]!r} is not an id", hint)
 
 
 def prefixed(prefix: str, bare: str) -> str:

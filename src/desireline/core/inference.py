@@ -29,8 +29,11 @@ class Interval(msgspec.Struct, frozen=True):
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """A paired difference a - b: mean and interval, p (two-sided sign-flip test), and the smallest
-    true difference that n pairs of this spread would detect (80 % power at the interval's level)."""
+    """A paired difference a - b: mean and interval, p (two-sided sign-flip test), `detectable`.
+
+    `detectable` is the smallest true difference that n pairs of this spread would detect (80 %
+    power at the interval's level).
+    """
 
     mean: float
     low: float
@@ -57,7 +60,8 @@ def mean_interval(
         low, high = _percentiles(_resampled_means(sample, rng, 10_000), level)
         return Interval(float(sample.mean()), low, high, n)
     reach = student_quantile(0.5 + level / 2, n - 1) * float(sample.std(ddof=1)) / math.sqrt(n)
-    return Interval(float(sample.mean()), float(sample.mean()) - reach, float(sample.mean()) + reach, n)
+    mean = float(sample.mean())
+    return Interval(mean, mean - reach, mean + reach, n)
 
 
 def paired_difference(
@@ -186,7 +190,7 @@ def normal_quantile(p: float) -> float:
 
 def student_quantile(p: float, degrees: int) -> float:
     """Student's t quantile: exact for 1 and 2 degrees, else the expansion of Hill (1970) in 1/n
-    (Abramowitz and Stegun 26.7.5; relative error below 0.3 % at p <= .995, far less from 5 degrees).
+    (Abramowitz and Stegun 26.7.5; at p = .975 off by 0.2 % for 3 degrees, 0.02 % from 5 on).
 
     >>> round(student_quantile(0.975, 10), 3)
     2.228
@@ -202,20 +206,21 @@ def student_quantile(p: float, degrees: int) -> float:
         (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
         (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
     )
-    return z + sum(term / n ** (power + 1) for power, term in enumerate(terms))
+    return z + math.fsum(term / n**power for power, term in enumerate(terms, 1))
 
 
 def _paired(a: npt.ArrayLike, b: npt.ArrayLike) -> Floats:
     first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if first.shape != second.shape or first.ndim != 1:
-        raise ValueError(f"pairs need two lists of one length, got {first.shape} and {second.shape}")
+        raise ValueError(f"pairs need two lists of one length: {first.shape}, {second.shape}")
     return first - second
 
 
 def _grouped(values: Floats, groups: npt.ArrayLike) -> tuple[Floats, Floats]:
     """Sum and size of each group."""
     _, group = np.unique(np.asarray(groups), return_inverse=True)
-    return np.bincount(group, weights=values), np.bincount(group).astype(np.float64)
+    sizes = np.bincount(group).astype(np.float64)
+    return np.bincount(group, weights=values).astype(np.float64), sizes
 
 
 def _difference(

@@ -21,10 +21,10 @@ def secret_of(random_bytes: bytes) -> str:
 
 
 def secret_hash(secret: str) -> str:
-    """What is kept of a secret: its SHA-256 in hex (256 random bits need no salt and no stretching).
+    """What is kept of a secret: SHA-256 in hex (256 random bits need neither salt nor stretching).
 
     >>> secret_hash("sk_a")[:8]
-    '7ae1bbc8'
+    '4cdaf970'
     """
     return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
 

@@ -42,7 +42,7 @@ class LogisticNode(msgspec.Struct, frozen=True, tag="logistic", gc=False):
 
 
 class Levels(msgspec.Struct, frozen=True):
-    """The nodes of one context, widest first: `mean` (L, F+1), `precision` (L, F+1, F+1), `n` (L,)."""
+    """One context, widest level first: `mean` (L, F+1), `precision` (L, F+1, F+1), `n` (L,)."""
 
     mean: Array
     precision: Array
@@ -50,7 +50,7 @@ class Levels(msgspec.Struct, frozen=True):
 
 
 class Rows(msgspec.Struct, frozen=True):
-    """Examined documents: `features` (D, F+1) with a leading 1, `theta`, `click` 0/1, `weight` (D,)."""
+    """Examined documents: `features` (D, F+1), first column 1; `theta`, `click`, `weight` (D,)."""
 
     features: Array
     theta: Array
@@ -96,15 +96,16 @@ def _prior(key: str, config: LearningConfig, size: int) -> tuple[Array, Array]:
     return mean, np.eye(size) / prior_scale(key, config) ** 2
 
 
-def rows_of(taught: Taught, config: LearningConfig, searches: int, late: bool = False) -> Rows:
+def rows_of(taught: Taught, config: LearningConfig, searches: int, *, late: bool = False) -> Rows:
     """The likelihood terms of a lesson; documents of another number of searches are left out.
 
-    Positive rewards of a document are one click of weight r / R0; negative ones a non-click known to
-    be examined (theta = 1) of weight |r| / R0; a document without any is a non-click, unless `late`.
+    Positive rewards of a document are one click of weight r / R0; negative ones a non-click known
+    to be examined (theta = 1) of weight |r| / R0; a document without any is a non-click, unless
+    `late`.
     """
     unit = click_unit(rewards_of(config))
     documents = [d for d in taught.documents if len(d.norm_scores) == searches]
-    terms = [(d, *term) for d in documents for term in _terms(d, unit, late)]
+    terms = [(d, *term) for d in documents for term in _terms(d, unit, late=late)]
     features = np.ones((len(terms), searches + 1))
     if terms:
         features[:, 1:] = [term[0].norm_scores for term in terms]
@@ -114,7 +115,7 @@ def rows_of(taught: Taught, config: LearningConfig, searches: int, late: bool = 
 
 
 def _terms(
-    document: TaughtDocument, unit: float, late: bool
+    document: TaughtDocument, unit: float, *, late: bool
 ) -> list[tuple[float, float, float]]:
     """(theta, click, weight) of a document: at most a click and a known non-click."""
     gain = sum(value for _, value in document.rewards if value > 0) / unit
@@ -140,9 +141,7 @@ def gradient(rows: Rows, mean: Array) -> tuple[Array, Array]:
     return slope @ rows.features, information
 
 
-def learn(
-    keys: Sequence[str], levels: Levels, rows: Rows, config: LearningConfig
-) -> Levels:
+def learn(keys: Sequence[str], levels: Levels, rows: Rows, config: LearningConfig) -> Levels:
     """All levels after one lesson: the joint correction is shared out by their own covariances.
 
     With C_l = P_l^-1 and C their sum, K = (C^-1 + I)^-1 g and delta_l = C_l C^-1 K, which is
@@ -182,7 +181,8 @@ def draws(levels: Levels, config: LearningConfig, rng: np.random.Generator, coun
 
 def mean_weights(levels: Levels, config: LearningConfig) -> Array:
     """(F,) weights of the posterior mean."""
-    return _weights(levels.mean.sum(axis=0)[None, :], config)[0]
+    weights: Array = _weights(levels.mean.sum(axis=0)[None, :], config)[0]
+    return weights
 
 
 def _weights(coefficients: Array, config: LearningConfig) -> Array:

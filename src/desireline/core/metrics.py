@@ -32,9 +32,7 @@ def dcg_at(grades: npt.ArrayLike, k: int, gain: Gain = "exp") -> float:
     return float(gains @ (1 / np.log2(np.arange(2, len(first) + 2))))
 
 
-def ndcg_at(
-    grades: npt.ArrayLike, all_grades: npt.ArrayLike, k: int, gain: Gain = "exp"
-) -> float:
+def ndcg_at(grades: npt.ArrayLike, all_grades: npt.ArrayLike, k: int, gain: Gain = "exp") -> float:
     """DCG divided by that of the best order of all judged documents; 0 when none is relevant.
 
     >>> ndcg_at([3, 2, 0], [0, 2, 3], 10)
@@ -77,9 +75,7 @@ def recall_at(
     return float(np.count_nonzero(_first(grades, k) >= relevant) / total) if total else 0.0
 
 
-def f1_at(
-    grades: npt.ArrayLike, all_grades: npt.ArrayLike, k: int, relevant: float = 1
-) -> float:
+def f1_at(grades: npt.ArrayLike, all_grades: npt.ArrayLike, k: int, relevant: float = 1) -> float:
     """Harmonic mean of precision and recall at k.
 
     >>> f1_at([1, 0], [1, 1, 1], 2)
@@ -108,8 +104,9 @@ def average_precision_at(
 
 
 def err_at(grades: npt.ArrayLike, k: int, highest: float = HIGHEST) -> float:
-    """Expected reciprocal rank (Chapelle et al. 2009): 1/rank where a reader stops, who is satisfied
-    by a document with probability (2^grade - 1) / 2^highest.
+    """Expected reciprocal rank (Chapelle et al. 2009): 1 / rank at which a reader stops.
+
+    A document satisfies the reader with probability (2^grade - 1) / 2^highest.
 
     >>> err_at([3], 10), err_at([0, 3], 10)
     (0.875, 0.4375)

@@ -93,6 +93,11 @@ def _step(operation: Any, argument: Any) -> float:
         return sum(_cost(choice) for choice in argument[1])
     if operation in _REPEATS:
         least, most, body = argument
-        most, inner = min(int(most), READ), _cost(body)
-        return float(most - min(least, most) + 1) * (inner**most if most < READ or inner == 1 else float("inf"))
+        return _repeated(min(int(least), READ), min(int(most), READ), _cost(body))
     raise ValueError("back references and look-around are not allowed")
+
+
+def _repeated(least: int, most: int, inner: float) -> float:
+    """Ways to repeat: how often, times the ways of every round; too many rounds never end."""
+    rounds = 1.0 if inner == 1 else float("inf") if most > 10 else inner**most
+    return (most - least + 1) * rounds

@@ -1,8 +1,8 @@
 """One interface over both learners: fold lessons into nodes, choose weights from nodes.
 
-Knows the ladder of context levels, sessions, resets and opt-outs (`learning.md` 4); the formulas are
-in `core.beta` and `core.logistic`. Everything is pure: the same lessons in the same order give the
-same bytes.
+Knows the ladder of context levels, sessions, resets and opt-outs (`learning.md` 4); the formulas
+are in `core.beta` and `core.logistic`. Everything is pure: the same lessons in the same order give
+the same bytes.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Lesson(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Session(msgspec.Struct, frozen=True):
-    """What one session taught so far, apart from everything else; over `session_ttl_minutes` after `at_ms`.
+    """What one session taught, apart from everything else, until `session_ttl_minutes` of silence.
 
     `thompson_sampling`: the session's own counts; `logistic`: a temporary copy of the user's node.
     """
@@ -50,7 +50,7 @@ class Session(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
-    """The fold of a retriever's lessons: nodes by context key, who is opted out, how many lessons."""
+    """The fold of a retriever's lessons: nodes by key, who is opted out, how many lessons."""
 
     nodes: dict[str, Node] = {}
     opted_out: frozenset[str] = frozenset()
@@ -76,7 +76,7 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 def lesson_of(row: log.Lesson) -> Lesson:
-    """A row of the log as a lesson. Raises `msgspec.MsgspecError` when the payload is not a `Taught`."""
+    """A row of the log as a lesson. Raises `msgspec.MsgspecError` for a foreign payload."""
     taught = msgspec.json.decode(row.payload, type=Taught)
     return Lesson(
         kind=row.kind,  # type: ignore[arg-type]
@@ -87,9 +87,7 @@ def lesson_of(row: log.Lesson) -> Lesson:
     )
 
 
-def update(
-    nodes: Nodes, lesson: Lesson, config: LearningConfig, searches: int
-) -> dict[str, Node]:
+def update(nodes: Nodes, lesson: Lesson, config: LearningConfig, searches: int) -> dict[str, Node]:
     """The nodes that a `close` or `late` lesson changes, as they are afterwards; pure.
 
     Nothing changes when the lesson has no documents of this number of searches, or
@@ -102,7 +100,7 @@ def update(
     keys = lesson.context_keys or ("global",)
     if config.algorithm == "logistic":
         return _update_logistic(nodes, keys, lesson, config, searches)
-    row = beta.counted(lesson.taught, config, searches, lesson.kind == "late")
+    row = beta.counted(lesson.taught, config, searches, late=lesson.kind == "late")
     return {
         key: beta.add(_beta(nodes.get(key)), row, lesson.at_ms, config, _owner(key, lesson))
         for key in keys
@@ -112,7 +110,7 @@ def update(
 def _update_logistic(
     nodes: Nodes, keys: tuple[str, ...], lesson: Lesson, config: LearningConfig, searches: int
 ) -> dict[str, Node]:
-    rows = logistic.rows_of(lesson.taught, config, searches, lesson.kind == "late")
+    rows = logistic.rows_of(lesson.taught, config, searches, late=lesson.kind == "late")
     if not len(rows.theta):
         return {}
     before = logistic.levels_of(keys, [_logistic(nodes.get(key)) for key in keys], config, searches)
@@ -237,7 +235,7 @@ def adapt(
 ) -> Session | None:
     """What the session knows after a lesson of its own; nothing here ever reaches a node.
 
-    Give it every reward once, as `late`, when it arrives; a `close` adds only its ignored documents.
+    Give it every reward once, as `late`, when it arrives; a `close` adds only ignored documents.
     A session that was silent for `session_ttl_minutes` begins anew.
     """
     session = session if _alive(session, lesson.at_ms, config) else None
@@ -248,7 +246,7 @@ def adapt(
     if config.algorithm == "logistic":
         copy = session.node if session else nodes.get(context.personal)
         return Session(lesson.at_ms, _adapted(copy, nodes, context, lesson, config, searches), n)
-    row = beta.counted(lesson.taught, config, searches, lesson.kind == "late")
+    row = beta.counted(lesson.taught, config, searches, late=lesson.kind == "late")
     known = _beta(session.node) if session else None
     return Session(lesson.at_ms, beta.add(known, row, lesson.at_ms, config), n)
 
@@ -264,7 +262,7 @@ def _adapted(
         config,
         searches,
     )
-    rows = logistic.rows_of(lesson.taught, config, searches, lesson.kind == "late")
+    rows = logistic.rows_of(lesson.taught, config, searches, late=lesson.kind == "late")
     return logistic.node_at(logistic.learn(keys, levels, rows, config), len(keys) - 1)
 
 
@@ -306,7 +304,7 @@ def interactions(node: Node | None, searches: int, now_ms: int, config: Learning
 def standing(
     nodes: Nodes, context: Context, config: LearningConfig, searches: int, now_ms: int
 ) -> Standing:
-    """The deepest level with enough interactions: `personal` from `min_interactions`, `global` from 1.
+    """The deepest level with enough interactions: personal from `min_interactions`, global from 1.
 
     `demographic` counts from 1 under `thompson_sampling` (it decides what is drawn from) and from
     `min_interactions` under `logistic` (it is only reported). Without any, `prior`.
@@ -333,43 +331,55 @@ def _algorithm(node: Node | None, config: LearningConfig) -> str:
     return "logistic" if isinstance(node, LogisticNode) else "thompson_sampling"
 
 
-class _Ready(msgspec.Struct, frozen=True):
-    """Everything a draw needs: the standing, and the learner's own parameters."""
+class Ready(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that weights are made of: the standing, and the learner's own parameters."""
 
     standing: Standing
+    config: LearningConfig
+    searches: int
     alpha: Array | None = None
     beta: Array | None = None
     levels: logistic.Levels | None = None
     exploration: float = 0.0
 
 
-def _ready(
+def ready(
     nodes: Nodes,
     context: Context,
     config: LearningConfig,
     searches: int,
     now_ms: int,
     session: Session | None = None,
-) -> _Ready:
+) -> Ready:
+    """What a context's weights are drawn from: look it up once, then `draw`, `draw_many`, `mean`.
+
+    A session with interactions of its own speaks even where nobody else taught anything yet.
+    """
     stands = standing(nodes, context, config, searches, now_ms)
     session = _active(session, now_ms, config)
     if stands.level == "prior":
         if session is None:
-            return _Ready(stands)
+            return Ready(standing=stands, config=config, searches=searches)
         stands = Standing("personal", context.session or context.personal, session.n)
-    widen = beta.bonus(stands.n, config)
+    found = Ready(
+        standing=stands,
+        config=config,
+        searches=searches,
+        exploration=beta.bonus(stands.n, config),
+    )
     if config.algorithm == "logistic":
         levels = _levels(nodes, context, config, searches, session)
-        return _Ready(stands, levels=levels, exploration=widen)
+        return msgspec.structs.replace(found, levels=levels)
     known = beta.counts(_beta(nodes.get(stands.key)), searches, now_ms, config)
     own = beta.counts(_beta(session.node), searches, now_ms, config) if session else None
     alpha, failures = beta.parameters(known, own, config)
-    return _Ready(stands, alpha, failures, exploration=widen)
+    return msgspec.structs.replace(found, alpha=alpha, beta=failures)
 
 
 def _levels(
     nodes: Nodes, context: Context, config: LearningConfig, searches: int, session: Session | None
 ) -> logistic.Levels:
+    """The context's nodes; a session's copy stands in the place of the user's own node."""
     if session is None:
         keys = context.keys
         known = [_logistic(nodes.get(key)) for key in keys]
@@ -379,7 +389,36 @@ def _levels(
     return logistic.levels_of(keys, known, config, searches)
 
 
-def choose(
+def draw_many(found: Ready, rng: np.random.Generator, count: int) -> Array:
+    """(count, F) independent draws, as `draw` draws them: what propensities are made of.
+
+    >>> nothing = ready({}, Context(), LearningConfig(), 4, 0)
+    >>> draw_many(nothing, np.random.Generator(np.random.PCG64(1)), 1).tolist()
+    [[0.25, 0.25, 0.25, 0.25]]
+    """
+    config = found.config
+    if found.levels is not None:
+        return logistic.draws(found.levels, config, rng, count)
+    if found.alpha is not None and found.beta is not None:
+        return beta.draws(found.alpha, found.beta, found.exploration, config, rng, count)
+    return np.full((count, found.searches), 1.0 / found.searches)
+
+
+def draw(found: Ready, rng: np.random.Generator) -> Weights:
+    """One draw of weights; at level `prior` equal weights, and nothing is drawn."""
+    return _weights(draw_many(found, rng, 1)[0], found)
+
+
+def mean(found: Ready) -> Weights:
+    """The weights of the posterior mean: what the policy believes, without exploration."""
+    if found.levels is not None:
+        return _weights(logistic.mean_weights(found.levels, found.config), found)
+    if found.alpha is not None and found.beta is not None:
+        return _weights(beta.mean_weights(found.alpha, found.beta, found.config), found)
+    return _weights(np.full(found.searches, 1.0 / found.searches), found)
+
+
+def choose(  # noqa: PLR0913
     nodes: Nodes,
     context: Context,
     config: LearningConfig,
@@ -388,12 +427,11 @@ def choose(
     rng: np.random.Generator,
     session: Session | None = None,
 ) -> Weights:
-    """One draw of fusion weights for a context; at level `prior` equal weights, and nothing is drawn."""
-    ready = _ready(nodes, context, config, searches, now_ms, session)
-    return _weights(_draw(ready, config, searches, rng, 1)[0], ready)
+    """`draw` of what is `ready`, in one call."""
+    return draw(ready(nodes, context, config, searches, now_ms, session), rng)
 
 
-def draws(
+def draws(  # noqa: PLR0913
     nodes: Nodes,
     context: Context,
     config: LearningConfig,
@@ -403,44 +441,24 @@ def draws(
     count: int,
     session: Session | None = None,
 ) -> Array:
-    """(count, F) independent draws, as `choose` would draw them: what propensities are made of."""
-    ready = _ready(nodes, context, config, searches, now_ms, session)
-    return _draw(ready, config, searches, rng, count)
+    """`draw_many` of what is `ready`, in one call."""
+    return draw_many(ready(nodes, context, config, searches, now_ms, session), rng, count)
 
 
 def mean_weights(
     nodes: Nodes, context: Context, config: LearningConfig, searches: int, now_ms: int
 ) -> Weights:
-    """The weights of the posterior mean: what the policy believes, without exploration."""
-    ready = _ready(nodes, context, config, searches, now_ms)
-    return _weights(_mean(ready, config, searches), ready)
+    """`mean` of what is `ready`, in one call."""
+    return mean(ready(nodes, context, config, searches, now_ms))
 
 
-def _draw(
-    ready: _Ready, config: LearningConfig, searches: int, rng: np.random.Generator, count: int
-) -> Array:
-    if ready.levels is not None:
-        return logistic.draws(ready.levels, config, rng, count)
-    if ready.alpha is not None and ready.beta is not None:
-        return beta.draws(ready.alpha, ready.beta, ready.exploration, config, rng, count)
-    return np.full((count, searches), 1.0 / searches)
-
-
-def _mean(ready: _Ready, config: LearningConfig, searches: int) -> Array:
-    if ready.levels is not None:
-        return logistic.mean_weights(ready.levels, config)
-    if ready.alpha is not None and ready.beta is not None:
-        return beta.mean_weights(ready.alpha, ready.beta, config)
-    return np.full(searches, 1.0 / searches)
-
-
-def _weights(values: Array, ready: _Ready) -> Weights:
+def _weights(values: Array, found: Ready) -> Weights:
     return Weights(
         values=tuple(values.tolist()),
-        level=ready.standing.level,
-        context_key=ready.standing.key,
-        exploration=ready.exploration,
-        interactions=ready.standing.n,
-        alpha=() if ready.alpha is None else tuple(ready.alpha.tolist()),
-        beta=() if ready.beta is None else tuple(ready.beta.tolist()),
+        level=found.standing.level,
+        context_key=found.standing.key,
+        exploration=found.exploration,
+        interactions=found.standing.n,
+        alpha=() if found.alpha is None else tuple(found.alpha.tolist()),
+        beta=() if found.beta is None else tuple(found.beta.tolist()),
     )

@@ -38,7 +38,8 @@ def project(theta: ArrayLike, low: float, high: float) -> Array:
     outside = (weights.min(axis=1) < low) | (weights.max(axis=1) > high)
     if outside.any():
         weights[outside] = _bounded(rows[outside], low, high)
-    return weights.reshape(given.shape)
+    projected: Array = weights.reshape(given.shape)
+    return projected
 
 
 def _bounded(rows: Array, low: float, high: float) -> Array:

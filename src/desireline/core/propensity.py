@@ -24,7 +24,7 @@ def linear_scores(norm: npt.ArrayLike, weights: npt.ArrayLike) -> Floats:
     """
     terms = np.ascontiguousarray(np.asarray(norm, dtype=np.float64).T)
     rounded = np.asarray(weights, dtype=np.float32).astype(np.float64)
-    total = rounded[:, :1] * terms[0]
+    total: Floats = rounded[:, :1] * terms[0]
     for search in range(1, len(terms)):
         total += rounded[:, search : search + 1] * terms[search]
     return total

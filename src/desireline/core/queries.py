@@ -11,8 +11,8 @@ import unicodedata
 def query_key(query: str) -> str:
     """The query as it is compared: NFKC, lower case, white space at the ends gone (`log.md`).
 
-    >>> query_key("  Red ＳＨＯＥＳ ")
-    'red shoes'
+    >>> query_key("  Red SHOES "), query_key("\\ufb01ne")
+    ('red shoes', 'fine')
     """
     if query.isascii():
         return query.strip().lower()

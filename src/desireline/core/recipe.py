@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
-from desireline.core import filters
+from desireline.core import filters, templates
 from desireline.core.shapes import convert, nearest
 from desireline.errors import Invalid, NotAvailable, StageNotAvailable, invalid
 from desireline.types.learning import LearningConfig
@@ -25,13 +25,12 @@ _IDLE = {
 }  # fmt: skip
 
 Json = dict[str, Any]
-Refused = ClassVar[frozenset[str]]
 
 
 class _Vector(msgspec.Struct, forbid_unknown_fields=True):
     input_mode: Literal["text", "vector"]
     value: str | list[float]
-    not_available: Refused = frozenset({"values", "document_ref", "text", "url"})
+    not_available: ClassVar[frozenset[str]] = frozenset({"values", "document_ref", "text", "url"})
 
 
 class _Entry(msgspec.Struct, forbid_unknown_fields=True):
@@ -48,7 +47,7 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True):
     on_empty: Literal["error", "skip"] = "error"
     filters: Any = None
     collection_identifiers: tuple[str, ...] = ()
-    not_available: Refused = frozenset({"lexical"})
+    not_available: ClassVar[frozenset[str]] = frozenset({"lexical"})
 
 
 class _SearchParameters(msgspec.Struct, forbid_unknown_fields=True):
@@ -63,7 +62,7 @@ class _SearchParameters(msgspec.Struct, forbid_unknown_fields=True):
     collection_identifiers: tuple[str, ...] = ()
     pre_filters: Any = None
     hard_timeout_ms: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 5000
-    not_available: Refused = frozenset(
+    not_available: ClassVar[frozenset[str]] = frozenset(
         {"facets", "group_by", "interactive", "cache_behavior", "cache_ttl_seconds"}
     )
 
@@ -191,7 +190,17 @@ def compile_stages(stages: list[Json], path: str = "$.stages") -> Recipe:
             compiled.append(search)
         else:
             compiled.append(_filter_stage(stage, where))
+    _one_search(compiled, path)
     return Recipe(tuple(compiled), tuple(warnings))
+
+
+def _one_search(compiled: list[SearchStage | FilterStage], path: str) -> None:
+    places = [place for place, stage in enumerate(compiled) if isinstance(stage, SearchStage)]
+    if len(places) > 1:
+        raise NotAvailable(
+            f"a second feature_search at {path}[{places[1]}] is not available in this version",
+            hint="put all searches into one feature_search",
+        )
 
 
 def _filter_stage(stage: Json, where: str) -> FilterStage:
@@ -199,7 +208,7 @@ def _filter_stage(stage: Json, where: str) -> FilterStage:
     conditions = sent.conditions
     if conditions is None:
         conditions = {"field": sent.field, "operator": sent.operator, "value": sent.value}
-    filters.parse(conditions, f"{where}.conditions")
+    filters.parse(conditions, f"{where}.conditions", templates=True)
     return FilterStage(
         stage_name=stage["stage_name"],
         conditions=conditions,
@@ -218,7 +227,7 @@ def _search_stage(stage: Json, where: str) -> tuple[SearchStage, list[str]]:
     searches = _with_stage_weights(searches, sent.weights, where)
     _distinct(searches, where)
     if sent.pre_filters is not None:
-        filters.parse(sent.pre_filters, f"{where}.pre_filters")
+        filters.parse(sent.pre_filters, f"{where}.pre_filters", templates=True)
     learning = (sent.learning_config or LearningConfig()) if sent.fusion == "learned" else None
     if learning is not None:
         _check_learning(learning, f"{where}.learning_config")
@@ -244,8 +253,10 @@ def _search(entry: _Entry, path: str) -> Search:
     query = entry.vector if entry.vector is not None else entry.query
     if isinstance(query, _Vector):
         query = query.value
+    if isinstance(query, str):
+        templates.check(query, f"{path}.query")
     if entry.filters is not None:
-        filters.parse(entry.filters, f"{path}.filters")
+        filters.parse(entry.filters, f"{path}.filters", templates=True)
     return Search(
         feature_uri=feature_uri,
         query=query,

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import TypeVar
 
+import msgspec
 import numpy as np
 
 from desireline.types.learning import Decision, LearningConfig, Rollout
@@ -34,17 +35,17 @@ def effective_pct(config: LearningConfig, rollout: Rollout) -> float:
 def decide(
     config: LearningConfig,
     rollout: Rollout,
-    opted_out: bool,
+    opted_out: bool,  # noqa: FBT001
     subject: str,
     retriever_id: str,
-    breaker_open: bool = False,
+    breaker_open: bool = False,  # noqa: FBT001, FBT002
 ) -> Decision:
     """Learned or static, by the first of: switch, opt-out, rollout, breaker, shadow mode.
 
     `subject` is the user, else the session, else the execution.
 
-    >>> decide(LearningConfig(shadow_mode=True), Rollout(), False, "ada", "ret")  # doctest: +ELLIPSIS
-    Decision(learned=False, reason='shadow_mode', bucket=..., shadow=True)
+    >>> decide(LearningConfig(shadow_mode=True), Rollout(), False, "ada", "ret").reason
+    'shadow_mode'
     """
     place = bucket(retriever_id, config.salt, subject)
     refusals = (
@@ -55,9 +56,7 @@ def decide(
         ("shadow_mode", config.shadow_mode),
     )
     reason = next((name for name, holds in refusals if holds), "")
-    return Decision(
-        learned=not reason, reason=reason, bucket=place, shadow=reason == "shadow_mode"
-    )
+    return Decision(learned=not reason, reason=reason, bucket=place, shadow=reason == "shadow_mode")
 
 
 def explore_swap(
@@ -78,3 +77,38 @@ def explore_swap(
     at = int(where * (len(shown) - 1))
     shown[at], shown[at + 1] = shown[at + 1], shown[at]
     return shown, at
+
+
+class Breaker(msgspec.Struct, frozen=True):
+    """Moments (ms) of late weights in the last 30 s; `opened_ms` when five were (0: closed)."""
+
+    late_ms: tuple[int, ...] = ()
+    opened_ms: int = 0
+
+
+BREAKER_WINDOW_MS = 30_000
+BREAKER_LATE = 5
+
+
+def is_open(breaker: Breaker, now_ms: int) -> bool:
+    """Whether static fusion is served without asking for weights; half open after 30 s.
+
+    >>> is_open(Breaker(opened_ms=1_000), 2_000), is_open(Breaker(opened_ms=1_000), 40_000)
+    (True, False)
+    """
+    return bool(breaker.opened_ms) and now_ms - breaker.opened_ms < BREAKER_WINDOW_MS
+
+
+def note(breaker: Breaker, now_ms: int, late: bool) -> Breaker:  # noqa: FBT001
+    """The breaker after one more resolution of weights.
+
+    >>> breaker = Breaker()
+    >>> for now in range(1, 6): breaker = note(breaker, now, True)
+    >>> is_open(breaker, 6), is_open(note(breaker, 31_000, False), 31_001)
+    (True, False)
+    """
+    if not late:
+        return breaker if not breaker.opened_ms or is_open(breaker, now_ms) else Breaker()
+    recent = (*(at for at in breaker.late_ms if now_ms - at < BREAKER_WINDOW_MS), now_ms)
+    opened = now_ms if len(recent) >= BREAKER_LATE or breaker.opened_ms else 0
+    return Breaker(recent[-BREAKER_LATE:], opened)

@@ -44,6 +44,10 @@ _TESTS = (
     "le", "gt", "ge", "in", "==", "!=", "<", "<=", ">", ">=", "equalto", "greaterthan",
     "lessthan", "lower", "upper",
 )  # fmt: skip
+_FAILURES = (
+    jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError,
+    RecursionError,
+)  # fmt: skip
 _FUNCTIONS = ("max", "min", "abs", "round", "ceil", "floor", "utc_now", "time_ago")
 
 
@@ -82,7 +86,7 @@ def render(
     """
     if "{{" not in template and "{%" not in template and "{#" not in template:
         return template
-    values = {
+    values: dict[str, Any] = {
         "INPUT": inputs, "DOC": document or {}, "CONTEXT": context or {}, "STAGE": stage or {}
     }  # fmt: skip
     now_ms = (context or {}).get("now_ms", 0)
@@ -96,7 +100,7 @@ def render(
         raise
     except Invalid as error:
         raise _refused(path, error.message) from error
-    except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
+    except _FAILURES as error:
         raise _refused(path, f"the template can't be computed: {error}"[:300]) from error
 
 
@@ -122,10 +126,10 @@ class _Absent(jinja2.StrictUndefined):
     __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = _fail_with_undefined_error
     __mod__ = __rmod__ = __pos__ = __neg__ = __call__ = __getitem__ = _fail_with_undefined_error
     __lt__ = __le__ = __gt__ = __ge__ = __int__ = __float__ = _fail_with_undefined_error
-    __iter__ = __str__ = __len__ = __contains__ = _fail_with_undefined_error
-    __eq__ = __ne__ = __hash__ = _fail_with_undefined_error  # type: ignore[assignment]
+    __abs__ = __round__ = __iter__ = __str__ = __len__ = __contains__ = _fail_with_undefined_error
+    __eq__ = __ne__ = __hash__ = _fail_with_undefined_error
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> bool:  # type: ignore[override]
         return False
 
 
@@ -256,18 +260,30 @@ def _guard(tree: nodes.Template) -> None:
 def _guard_names(node: nodes.Node, called: set[int]) -> None:
     if isinstance(node, nodes.Pow):
         raise _refused("$", "** is not allowed")
-    if isinstance(node, nodes.Call):
-        if not isinstance(node.node, nodes.Name) or node.node.name not in _FUNCTIONS:
-            name = getattr(node.node, "name", None) or getattr(node.node, "attr", "that")
-            raise _refused("$", f"{name}() is not a function: {', '.join(_FUNCTIONS)}")
-        if node.dyn_args is not None or node.dyn_kwargs is not None:
-            raise _refused("$", "* and ** in a call are not allowed")
+    if isinstance(node, nodes.Const):
+        _guard_number(node.value)
+    elif isinstance(node, nodes.Call):
+        _guard_call(node)
     elif isinstance(node, nodes.Filter) and node.name not in _ENVIRONMENT.filters:
         raise _refused("$", f"no filter {node.name!r}: {', '.join(sorted(_ENVIRONMENT.filters))}")
     elif isinstance(node, nodes.Test) and node.name not in _ENVIRONMENT.tests:
         raise _refused("$", f"no test {node.name!r}: {', '.join(sorted(_ENVIRONMENT.tests))}")
     elif isinstance(node, nodes.Name) and id(node) not in called:
         _guard_namespace(node)
+
+
+def _guard_call(node: nodes.Call) -> None:
+    if not isinstance(node.node, nodes.Name) or node.node.name not in _FUNCTIONS:
+        name = getattr(node.node, "name", None) or getattr(node.node, "attr", "that")
+        raise _refused("$", f"{name}() is not a function: {', '.join(_FUNCTIONS)}")
+    if node.dyn_args is not None or node.dyn_kwargs is not None:
+        raise _refused("$", "* and ** in a call are not allowed")
+
+
+def _guard_number(value: Any) -> None:
+    """A literal beyond the range of floats would be compiled into the name `inf`."""
+    if isinstance(value, int | float) and not abs(value) < 10**MAX_DIGITS:
+        raise _refused("$", f"a number in a template has at most {MAX_DIGITS} digits")
 
 
 def _guard_namespace(node: nodes.Name) -> None:
@@ -316,9 +332,7 @@ def _clock(now_ms: int) -> dict[str, Callable[..., str]]:
     def utc_now() -> str:
         return times.iso(now_ms)
 
-    def time_ago(
-        days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0
-    ) -> str:
+    def time_ago(days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0) -> str:
         ago = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
         return times.iso(max(0, now_ms - round(ago * 1000)))
 
@@ -331,8 +345,8 @@ def _environment() -> _Sandbox:
         optimized=False, keep_trailing_newline=True, cache_size=0,
     )  # fmt: skip
     kept = {name: made.filters[name] for name in _FILTERS if name in made.filters}
-    own = {"slugify": _slugify, "bool": _bool, "tojson": _tojson, "replace": _replace, "join": _join}
-    made.filters = {**kept, **own}
+    own = {"slugify": _slugify, "bool": _bool, "tojson": _tojson}
+    made.filters = {**kept, **own, "replace": _replace, "join": _join}
     made.tests = {name: made.tests[name] for name in _TESTS}
     made.globals = {
         "max": max, "min": min, "abs": abs, "round": round, "ceil": math.ceil, "floor": math.floor

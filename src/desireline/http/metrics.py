@@ -32,7 +32,7 @@ HISTOGRAMS = {
 }
 GAUGES = {
     "intake_backlog_bytes": Gauge("desireline_intake_backlog_bytes", "Bytes not yet in the event log"),
-    "open_executions": Gauge("desireline_open_executions", "Executions whose window is still open"),
+    "recent_executions": Gauge("desireline_recent_executions", "Executions kept in memory"),
 }
 
 

@@ -23,14 +23,14 @@ from qdrant_edge import (
 )
 from qdrant_edge import Filter as Native
 
-from desireline.index.vectors import FIELDS, ODD, point_id
+from desireline.index.vectors import FALSE, FIELDS, ODD, TRUE, point_id
 from desireline.types.retriever import And, Filter, FilterTree, Not, Or
 
 Condition = Native | FieldCondition | HasIdCondition | IsEmptyCondition
 Scan = Callable[[FilterTree, Native], set[UUID]]
 """The points among those of a native filter that a tree holds for, document by document."""
 
-IS_ODD = FieldCondition(ODD, match=MatchValue(True))
+IS_ODD = FieldCondition(ODD, match=MatchValue(1))
 EVERYTHING = Native()
 NOTHING = Native(must=[HasIdCondition(set())])
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
@@ -41,10 +41,10 @@ def selection(tree: FilterTree, collection_id: str, scan: Scan, *, any_odd: bool
     """The native filter of exactly the documents that `core.matching.matches` lets pass."""
     exact = native(tree, collection_id)
     if exact is None:
-        return Native(must=[HasIdCondition(scan(tree, _narrowed(tree, collection_id)))])
+        return Native(must=[HasIdCondition({*scan(tree, _narrowed(tree, collection_id))})])
     if not any_odd:
         return Native(must=[exact])
-    odd = HasIdCondition(scan(tree, Native(must=[IS_ODD])))
+    odd = HasIdCondition({*scan(tree, Native(must=[IS_ODD]))})
     return Native(should=[Native(must=[exact], must_not=[IS_ODD]), odd])
 
 
@@ -118,7 +118,10 @@ def _equal(key: str, leaf: Filter) -> Condition | None:
 
 
 def _equals(key: str, value: Any, *, folded: bool) -> Condition | None:
-    if isinstance(value, bool) or (isinstance(value, str) and not folded):
+    if isinstance(value, bool):
+        path = key.removeprefix(f"{FIELDS}.")
+        return FieldCondition(TRUE if value else FALSE, match=MatchValue(path))
+    if isinstance(value, str) and not folded:
         return FieldCondition(key, match=MatchValue(value))
     if _is_number(value):
         return FieldCondition(key, range=RangeFloat(gte=float(value), lte=float(value)))
@@ -149,7 +152,7 @@ def _contains(key: str, leaf: Filter) -> Condition | None:
     return None if isinstance(leaf.value, str) else _equal(key, leaf)
 
 
-def _presence(wanted: bool) -> Callable[[str, Filter], Condition | None]:
+def _presence(*, wanted: bool) -> Callable[[str, Filter], Condition | None]:
     def present(key: str, leaf: Filter) -> Condition | None:
         empty = IsEmptyCondition(key)
         return Native(must_not=[empty]) if bool(leaf.value) == wanted else empty

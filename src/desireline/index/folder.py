@@ -1,4 +1,4 @@
-"""One open index folder: a generation of the engine's files and what must be remembered beside them.
+"""One open index folder: a generation of the engine's files, and what is remembered beside them.
 
     v3/state.json    which generation is current, average lengths baked into its vectors
     v3/g0/ v3/g1/    the engine's files; all but the current one are left-overs and removed at open
@@ -32,14 +32,14 @@ from qdrant_edge import (
 
 from desireline.errors import DataDirectoryLocked, DesirelineError, NotFound, StorageFull
 from desireline.index.filters import IS_ODD
-from desireline.index.vectors import DOCUMENT_ID, FIELDS, ODD, number_of
+from desireline.index.vectors import DOCUMENT_ID, FALSE, FIELDS, ODD, TRUE, number_of
 
 PAGE = 200
 _REMEMBERED_IDS = 1 << 18
 
 
 class State(msgspec.Struct, kw_only=True):
-    """What `state.json` holds. `optimised`: how many documents were there at the last optimisation."""
+    """What `state.json` holds. `optimised`: how many documents the last optimisation saw."""
 
     format: int = 1
     generation: int = 0
@@ -55,7 +55,8 @@ class Folder:
         self.path = path
         self.state = state
         self.shard = shard
-        self.changed: set[UUID] | None = None  # points written since `watch`, for a copy to catch up
+        # Points written since a copy was taken, for the copy to catch up.
+        self.changed: set[UUID] | None = None
         self.unchecked = self.count()
         self._any_odd: bool | None = None
         self._names: dict[UUID, str] = {}
@@ -76,7 +77,7 @@ class Folder:
         return self.shard.count(CountRequest(exact=True, filter=where))
 
     def any_odd(self) -> bool:
-        """Whether some document needs `core.matching` for its lists (never forgotten until reopened)."""
+        """Whether some document needs `core.matching` for its lists; kept until reopened."""
         if self._any_odd is None:
             self._any_odd = self.count(Filter(must=[IS_ODD])) > 0
         return self._any_odd
@@ -182,9 +183,7 @@ class Folder:
     def switch(self, generation: int, shard: EdgeShard, optimised: int) -> Path:
         """Serve another generation from now on; returns the files of the old one, closed."""
         old, old_files = self.shard, generation_path(self.path, self.state.generation)
-        self.state = msgspec.structs.replace(
-            self.state, generation=generation, optimised=optimised
-        )
+        self.state = msgspec.structs.replace(self.state, generation=generation, optimised=optimised)
         self.save()
         self.shard, self.changed = shard, None
         old.close()
@@ -211,7 +210,11 @@ def create(path: Path, config: EdgeConfig, state: State, numeric: Sequence[str])
 
 
 def _index_payload(shard: EdgeShard, numeric: Sequence[str]) -> None:
-    shard.update(UpdateOperation.create_field_index(ODD, PayloadSchemaType.Bool))
+    kinds = {ODD: PayloadSchemaType.Integer} | dict.fromkeys(
+        (TRUE, FALSE), PayloadSchemaType.Keyword
+    )
+    for key, kind in kinds.items():
+        shard.update(UpdateOperation.create_field_index(key, kind))
     for field in numeric:
         key = f"{FIELDS}.{field}"
         shard.update(UpdateOperation.create_field_index(key, PayloadSchemaType.Float))
@@ -225,7 +228,7 @@ def exists(path: Path) -> bool:
 def load(path: Path) -> Folder:
     """Open a folder as the last process left it, also after a kill; left-overs are removed.
 
-    Raises `errors.NotFound` without a folder, `errors.DataDirectoryLocked` if a process has it open.
+    Raises `errors.NotFound` without a folder, `errors.DataDirectoryLocked` if it is in use.
     """
     if not exists(path):
         raise NotFound(f"the index folder {path} does not exist", code="index_missing")
@@ -260,5 +263,3 @@ def _explained(error: Exception, path: Path) -> DesirelineError:
     if "No space" in text or "StorageFull" in text:
         return StorageFull(f"the disk is full below {path}")
     return DesirelineError(f"the document index failed: {text}", code="index_failed")
-
-

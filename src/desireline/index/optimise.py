@@ -130,7 +130,7 @@ def _replay(folder: Folder, shard: EdgeShard, ids: Sequence[UUID]) -> None:
     """Make these points in the copy what they are now in the folder: there, or gone."""
     found = folder.shard.retrieve(list(ids), True, True)
     points = [Point(id=r.id, vector=r.vector or {}, payload=r.payload) for r in found]
-    gone = set(ids).difference(record.id for record in found)  # type: ignore[arg-type]
+    gone = set(ids).difference(record.id for record in found)
     if points:
         shard.update(UpdateOperation.upsert_points(points))
     if gone:

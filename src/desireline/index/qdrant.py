@@ -15,8 +15,9 @@ import asyncio
 import shutil
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from qdrant_edge import Filter as Native
@@ -72,7 +73,7 @@ class QdrantIndex:
     # Collections
 
     def create(self, collection: Collection) -> None:
-        """Make or open the folder (idempotent). Raises `errors.Invalid` if an encoder is missing."""
+        """Make or open the folder (idempotent). Raises `errors.Invalid` without its encoder."""
         path = self._path(collection)
         if not folder.exists(path):
             self._open[_key(collection)] = self._created(collection, {})
@@ -85,12 +86,11 @@ class QdrantIndex:
         shutil.rmtree(self._root / collection.collection_id, ignore_errors=True)
 
     def drop_version(self, collection: Collection) -> None:
-        """Remove the folder of one version: the old one after `rebuild`, once the new one is saved."""
+        """Remove the folder of one version: the old one, once the new one of `rebuild` is saved."""
         opened = self._open.pop(_key(collection), None)
         if opened:
             opened.shard.close()
-        if self._growing.get(collection.collection_id) is not collection:
-            self._growing.pop(collection.collection_id, None)
+        self._growing.pop(collection.collection_id, None)
         shutil.rmtree(self._path(collection), ignore_errors=True)
 
     def tidy(self, collections: Sequence[Collection]) -> None:
@@ -189,16 +189,17 @@ class QdrantIndex:
         top_k: int,
         where: FilterTree | None = None,
     ) -> Hits:
-        """Best first, ties by document id. A blank query finds nothing; so does a field."""
+        """Best first, ties by point id. A blank query finds nothing; so does a field."""
         opened = self._serving(collection, feature)
         vector = self._vector(feature, query)
         if vector is None or top_k < 1 or feature.kind == "field":
             return []
         native = self._selected(opened, collection, where)
         points = _past_ties(lambda limit: _found(opened, feature, vector, limit, native), top_k)
+        points = _tie_broken(points)[:top_k]
         scores = [_score(feature, point.score) for point in points]
-        ranked = sorted(zip(opened.names(points), scores, strict=True), key=_best_first)
-        return [Hit(name, score, rank) for rank, (name, score) in enumerate(ranked[:top_k])]
+        named = zip(opened.names(points), scores, range(top_k), strict=False)
+        return [Hit(*hit) for hit in named]
 
     def score(
         self,
@@ -207,7 +208,7 @@ class QdrantIndex:
         query: str | Sequence[float],
         document_ids: Sequence[str],
     ) -> Scores:
-        """The same numbers as `search`, for given ids; 0 without a shared term, vector or number."""
+        """The same numbers as `search`, for given ids; 0: no shared term, no vector, no number."""
         opened = self._serving(collection, feature)
         points = [point_id(document_id) for document_id in document_ids]
         if feature.kind == "field":
@@ -302,7 +303,7 @@ class QdrantIndex:
         with _Alone(self._busy, old.collection_id):
             source = (self._folder(old), old)
             lengths = rebuild.average_lengths(source[0], new.features)
-            self._discard(new)
+            self.drop_version(new)
             target = self._created(new, {uri: n for uri, n in lengths.items() if n})
             self._open[_key(new)] = target
             self._growing[new.collection_id] = new
@@ -311,10 +312,10 @@ class QdrantIndex:
                     source, (target, new), self._encoders, progress, cancelled
                 ) and await self._ready(new, cancelled)
             except BaseException:
-                self._discard(new)
+                self.drop_version(new)
                 raise
             if not done:
-                self._discard(new)
+                self.drop_version(new)
             return done
 
     async def _ready(self, collection: Collection, cancelled: Cancelled) -> bool:
@@ -322,10 +323,6 @@ class QdrantIndex:
             return True
         opened, lock = self._folder(collection), self._lock(collection)
         return await optimise.optimise(opened, lock, _silent, cancelled)
-
-    def _discard(self, collection: Collection) -> None:
-        self._growing.pop(collection.collection_id, None)
-        self.drop_version(collection)
 
     # Folders
 
@@ -392,10 +389,6 @@ def _slices(entries: Sequence[Any]) -> Iterator[Any]:
         yield entries[start : start + SLICE]
 
 
-def _best_first(named: tuple[str, float]) -> tuple[float, str]:
-    return -named[1], named[0]
-
-
 def _score(feature: Feature, engine_score: float) -> float:
     euclid = feature.kind == "dense" and feature.distance == "euclid"
     return 1.0 / (1.0 + engine_score) if euclid else engine_score
@@ -404,7 +397,7 @@ def _score(feature: Feature, engine_score: float) -> float:
 def _past_ties(fetch: Callable[[int], list[ScoredPoint]], top_k: int) -> list[ScoredPoint]:
     """At least the first `top_k`, and all that tie with the last (up to a bound).
 
-    The engine breaks ties by its own inner order; we break them by document id, so they are needed.
+    The engine breaks ties by the order of upserts; `_tie_broken` needs all that tie.
     """
     limit = top_k + 8
     while True:
@@ -413,6 +406,16 @@ def _past_ties(fetch: Callable[[int], list[ScoredPoint]], top_k: int) -> list[Sc
         if not tied or limit > _MOST_FOR_TIES * top_k:
             return points
         limit *= _MORE_FOR_TIES
+
+
+def _tie_broken(points: list[ScoredPoint]) -> list[ScoredPoint]:
+    """Equal scores by point id: a hash of the document id, so no id is favoured by its spelling."""
+    runs = groupby(points, key=lambda point: point.score)
+    return [point for _, tied in runs for point in sorted(tied, key=_point_number)]
+
+
+def _point_number(point: ScoredPoint) -> int:
+    return cast("UUID", point.id).int
 
 
 def _found(
@@ -446,5 +449,3 @@ def _scanned(
             }
             if matches(document.fields | own, tree):
                 yield record.id
-
-

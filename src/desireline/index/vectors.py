@@ -7,7 +7,7 @@ Knows no folders and does not search.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
@@ -34,7 +34,7 @@ from desireline.types.retriever import Document, Feature
 Encoders = Callable[[str], Encoder]
 Vector = list[float] | SparseVector
 
-FIELDS, DOCUMENT_ID, ODD = "fields", "document_id", "odd"
+FIELDS, DOCUMENT_ID, ODD, TRUE, FALSE = "fields", "document_id", "odd", "true", "false"
 _NAMES = UUID("5f1c3f6e-0d5b-5c55-9a43-3f0f6a1f7c11")
 _DISTANCES = {
     "cosine": Distance.Cosine,
@@ -111,13 +111,11 @@ def engine_config(features: Sequence[Feature], encoders: Encoders) -> EdgeConfig
     sparse = {vector_name(f.feature_uri) for f in features if f.kind == "lexical"}
     by_terms = EdgeSparseVectorParams(modifier=Modifier.Idf)
     return EdgeConfig(
-        vectors=dense or None,  # type: ignore[arg-type]
+        vectors=dense or None,
         sparse_vectors=dict.fromkeys(sparse or {_NO_VECTORS}, by_terms),
         payload_memory=Memory.Cached,
         hnsw_config=HnswIndexConfig(_LINKS, _EFFORT, _FULL_SCAN_KB),
-        optimizers=EdgeOptimizersConfig(
-            indexing_threshold=_INDEXING_KB, default_segment_number=1
-        ),
+        optimizers=EdgeOptimizersConfig(indexing_threshold=_INDEXING_KB, default_segment_number=1),
         max_search_threads=1,
     )
 
@@ -160,13 +158,18 @@ def check_vector(vector: Sequence[float], dimension: int, path: str) -> list[flo
 def _check_value(value: Any, path: str) -> None:
     if isinstance(value, Mapping):
         for name, inner in value.items():
-            _check_value(name, path)
+            _check_name(name, path)
             _check_value(inner, f"{path}.{name}")
     elif isinstance(value, list):
         for position, inner in enumerate(value):
             _check_value(inner, f"{path}[{position}]")
     elif problem := _problem(value):
         raise invalid(path, "not_storable", f"{path} {problem}")
+
+
+def _check_name(name: Any, path: str) -> None:
+    if not isinstance(name, str) or _problem(name):
+        raise invalid(path, "not_storable", f"{path} has the field name {name!r}, not Unicode text")
 
 
 def _problem(value: Any) -> str:
@@ -193,7 +196,7 @@ def points_of(
     average_lengths: Mapping[str, float],
     encoders: Encoders,
 ) -> list[Point]:
-    """One point per document, with a vector for every feature that has something to say about it."""
+    """One point per document, with a vector for every feature that has one for it."""
     columns = {
         vector_name(f.feature_uri): _column(f, documents, average_lengths, encoders)
         for f in features
@@ -203,8 +206,10 @@ def points_of(
         Point(
             id=point_id(document.document_id),
             vector={
-                name: column[row] for name, column in columns.items() if column[row] is not None
-            },  # type: ignore[arg-type]
+                name: vector
+                for name, column in columns.items()
+                if (vector := column[row]) is not None
+            },
             payload=payload_of(document),
         )
         for row, document in enumerate(documents)
@@ -212,13 +217,42 @@ def points_of(
 
 
 def payload_of(document: Document) -> dict[str, Any]:
-    """The user's fields below a key of their own, so that no name of theirs meets ours."""
+    """The user's fields below a key of their own, so that no name of theirs meets ours.
+
+    Beside them what the engine can't filter by: oddness, and the paths of booleans (its bindings
+    turn a boolean in a filter into a number).
+    """
     payload = {DOCUMENT_ID: document.document_id, FIELDS: document.fields}
-    return payload | {ODD: True} if is_odd(document.fields) else payload
+    truths = {key: paths for key, paths in booleans_of(document.fields).items() if paths}
+    return payload | truths | ({ODD: 1} if is_odd(document.fields) else {})
+
+
+def booleans_of(fields: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The dotted paths of all fields that are (or list) true, and false.
+
+    >>> booleans_of({"new": True, "in": {"stock": [False, 1]}})
+    {'true': ['new'], 'false': ['in.stock']}
+    """
+    found: dict[str, list[str]] = {TRUE: [], FALSE: []}
+    for path, value in _leaves(fields, ""):
+        if isinstance(value, bool):
+            found[TRUE if value else FALSE].append(path)
+    return found
+
+
+def _leaves(fields: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, value in fields.items():
+        if "." in name:
+            continue  # no filter reaches such a field: a dot goes into an object
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            for entry in value if isinstance(value, list) else [value]:
+                yield f"{prefix}{name}", entry
 
 
 def is_odd(value: Any) -> bool:
-    """Whether a list somewhere holds lists, objects or nulls: filters then mean more than the engine.
+    """Whether a list somewhere holds lists, objects or nulls: the engine reads these differently.
 
     >>> is_odd({"a": {"b": [1, "x"]}}), is_odd({"a": [{"b": 1}]})
     (False, True)

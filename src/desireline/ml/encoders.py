@@ -1,4 +1,4 @@
-"""Encoders by name. `static`: a table of 32,000 word pieces, read from an installed package's files.
+"""Encoders by name. `static`: a table of 32,000 word pieces, read from a package's files.
 
 Knows where the files of the `wordllama` package are and how its vectors are averaged. It does not
 import that package (which would pull in more than is needed), uses no torch and no network.
@@ -20,7 +20,8 @@ from desireline.errors import Invalid, invalid
 Rows = npt.NDArray[np.float32]
 
 _PACKAGE = "wordllama"
-_TABLE, _TOKENS = "weights/l2_supercat_256.safetensors", "tokenizers/l2_supercat_tokenizer_config.json"
+_TABLE = "weights/l2_supercat_256.safetensors"
+_TOKENS = "tokenizers/l2_supercat_tokenizer_config.json"
 _INSTALL = "pip install desireline[static]"
 _REMEMBERED = 4_096
 MODELS = ("static",)
@@ -38,7 +39,8 @@ class StaticEncoder:
     def encode(self, texts: Sequence[str]) -> Rows:
         """float32 (n, 256), rows of unit length (or 0); single texts are remembered."""
         if len(texts) == 1:
-            return self._encode_one(texts[0])
+            remembered: Rows = self._encode_one(texts[0])
+            return remembered
         return self._fresh(list(texts))
 
     def _fresh_one(self, text: str) -> Rows:
@@ -54,7 +56,8 @@ class StaticEncoder:
                 rows[row] = self._table[encoding.ids].sum(axis=0, dtype=np.float32)
         # Dividing by the number of pieces first would change nothing: only the direction is kept.
         lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-        return rows / np.maximum(lengths, np.finfo(np.float32).tiny)
+        unit: Rows = rows / np.maximum(lengths, np.finfo(np.float32).tiny)
+        return unit
 
 
 def encoder_for(model: str) -> StaticEncoder:
@@ -109,13 +112,13 @@ def _missing(message: str) -> Invalid:
 
 
 def _read_table(path: Path) -> npt.NDArray[np.float32]:
-    from safetensors.numpy import load_file  # noqa: PLC0415  an optional extra
+    from safetensors.numpy import load_file  # an optional extra
 
     (table,) = load_file(path).values()
     return np.asarray(table, dtype=np.float32)
 
 
 def _read_tokenizer(path: Path) -> Any:
-    from tokenizers import Tokenizer  # noqa: PLC0415  an optional extra
+    from tokenizers import Tokenizer  # an optional extra
 
     return Tokenizer.from_file(str(path))

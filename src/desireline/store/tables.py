@@ -6,19 +6,21 @@ Knows names, keys and encodings. Does not know connections, nor what is asked of
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Connection,
     Dialect,
-    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
     MetaData,
+    Select,
     String,
     Table,
     UniqueConstraint,
@@ -27,9 +29,12 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from desireline.errors import Invalid
 from desireline.types.catalog import NamespaceRecord
+from desireline.types.learning import Rollout
 from desireline.types.retriever import Collection, Retriever
 
+Struct = TypeVar("Struct", bound=msgspec.Struct)
 SCHEMA_VERSION = 1
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class Words(TypeDecorator[str]):
@@ -44,13 +49,13 @@ class Words(TypeDecorator[str]):
         return dialect.type_descriptor(String(collation=collation))
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        if value is not None and not _storable(value):
+        if value is not None and _UNSTORABLE.search(value):
             raise Invalid("text with NUL or lone surrogates cannot be stored", code="invalid_text")
         return value
 
 
 class Json(TypeDecorator[Any]):
-    """A struct (or any JSON value, type `Any`) as JSON text; unknown fields are ignored on reading."""
+    """A struct (or any JSON value) as JSON text; unknown fields are ignored on reading."""
 
     impl = String
     cache_ok = True
@@ -64,14 +69,6 @@ class Json(TypeDecorator[Any]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         return msgspec.json.decode(value or "null", type=self.struct)
-
-
-def _storable(text: str) -> bool:
-    if text.isascii():
-        return "\0" not in text
-    return "\0" not in text and text.isprintable() or not any(
-        character == "\0" or "\ud800" <= character <= "\udfff" for character in text
-    )
 
 
 metadata = MetaData()
@@ -146,7 +143,7 @@ rollouts = Table(
     "rollouts",
     metadata,
     Column("retriever_id", Words, primary_key=True),
-    Column("record", Json(), nullable=False),
+    Column("record", Json(Rollout), nullable=False),
 )
 
 opt_outs = Table(
@@ -204,8 +201,21 @@ tombstones = Table(
     "tombstones",
     metadata,
     Column("namespace", Words, primary_key=True),
-    Column("subject", Words, primary_key=True),
+    Column("kind", Words, primary_key=True),
     Column("digest", Words, primary_key=True),
     Column("erased_at", Words, nullable=False),
     Column("applied", Boolean, nullable=False),
 )
+
+
+def row_of(table: Table, record: msgspec.Struct) -> dict[str, Any]:
+    """A struct as values of the columns of the same names; a column `record` holds it whole."""
+    values = {**msgspec.structs.asdict(record), "record": record}
+    return {column.name: values[column.name] for column in table.columns if column.name in values}
+
+
+def structs(connection: Connection, rows: Select[Any], struct: type[Struct]) -> list[Struct]:
+    """The rows of a query as structs with fields of the same names."""
+    fields = struct.__struct_fields__
+    answers = connection.execute(rows).mappings()
+    return [struct(**{name: row[name] for name in fields}) for row in answers]

@@ -1,4 +1,4 @@
-"""Small records of the catalogue that are neither searched nor learned from: namespaces, keys, tasks …
+"""Small records of the catalogue, neither searched nor learned from: namespaces, keys, tasks …
 
 Values only. Ids are bare 32 hex; `*_at` are UTC times as text, "" = not yet. They know no database.
 """
@@ -9,12 +9,15 @@ from typing import Any, Literal
 
 import msgspec
 
+from desireline.types.learning import Rollout
+from desireline.types.retriever import Collection, Retriever
+
 TaskStatus = Literal["queued", "running", "done", "failed", "cancelled"]
 UNFINISHED: tuple[TaskStatus, ...] = ("queued", "running")
 
 
 class NamespaceRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A tenant. Rows and records hold `namespace_name` in their column `namespace`."""
+    """A tenant: the boundary of names, documents, keys and rows."""
 
     namespace_id: str
     namespace_name: str
@@ -75,10 +78,23 @@ class StateSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tombstone(msgspec.Struct, frozen=True, kw_only=True):
-    """Something erased: `digest` is the keyed hash of its id; `applied` once no table holds it."""
+    """Something erased (kind user, interaction …): `digest` is the keyed hash of its id; `applied`
+    once no table holds it."""
 
     namespace: str
-    subject: Literal["user", "interaction", "document"]
+    kind: str
     digest: str
     erased_at: str
     applied: bool = False
+
+
+class Definitions(msgspec.Struct, frozen=True, kw_only=True):
+    """All that serving keeps in memory, of one moment. `revision` rises with every change."""
+
+    revision: int
+    namespaces: list[NamespaceRecord]
+    keys: list[KeyRecord]
+    collections: list[Collection]
+    retrievers: list[Retriever]
+    rollouts: dict[str, Rollout]
+    opted_out: dict[str, frozenset[str]]

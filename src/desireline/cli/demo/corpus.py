@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 import msgspec
 
@@ -132,9 +132,8 @@ def _defined(body: list[ast.stmt], prefix: str) -> Iterator[Definition]:
             bases = f"({', '.join(ast.unparse(base) for base in node.bases)})"
             yield Definition(prefix + node.name, "class", bases, ast.get_docstring(node) or "")
             yield from _defined(node.body, f"{prefix}{node.name}.")
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            if not node.name.startswith("_"):
-                yield _function(node, prefix)
+        elif _is_public_function(node):
+            yield _function(node, prefix)
 
 
 def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
@@ -146,6 +145,12 @@ def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
             yield from _statements([*node.body, *node.orelse, *handled])
         else:
             yield node
+
+
+def _is_public_function(node: ast.stmt) -> TypeGuard[ast.FunctionDef | ast.AsyncFunctionDef]:
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return False
+    return not node.name.startswith("_")
 
 
 def _function(node: ast.FunctionDef | ast.AsyncFunctionDef, prefix: str) -> Definition:
@@ -166,9 +171,7 @@ def _public(sources: dict[str, Source]) -> Iterator[tuple[str, Definition]]:
         yield from ((module, definition) for definition in compiled.definitions(module))
 
 
-def _taken(
-    sources: dict[str, Source], origin: str, names: tuple[str, ...]
-) -> Iterator[Definition]:
+def _taken(sources: dict[str, Source], origin: str, names: tuple[str, ...]) -> Iterator[Definition]:
     if origin in sources:
         known = sources[origin].definitions
     elif compiled.is_compiled(origin):

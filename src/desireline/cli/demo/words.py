@@ -13,13 +13,14 @@ import numpy as np
 _CAMEL = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9]+")
 
-STOP_WORDS = frozenset(
-    "a an and any are as at be been being by can do does each either else for from given has have "
-    "if in into is it its may more most must not of on one only or other our over set should so "
-    "some such than that the their them then there these they this those to under up use used "
-    "uses using via was we were what when where which while will with within would you your "
-    "none true false self return returns".split()
-)
+_STOP_WORDS = """
+    a an and any are as at be been being by can do does each either else for from given has have
+    if in into is it its may more most must not of on one only or other our over set should so
+    some such than that the their them then there these they this those to under up use used
+    uses using via was we were what when where which while will with within would you your
+    none true false self return returns
+"""
+STOP_WORDS = frozenset(_STOP_WORDS.split())
 
 SYNONYMS = {
     "add": "append", "array": "sequence", "build": "make", "bytes": "binary", "call": "invoke",
@@ -74,6 +75,8 @@ def inflect(word: str) -> str:
     >>> [inflect(word) for word in ("file", "files", "parsing", "entry", "class")]
     ['files', 'file', 'pars', 'entries', 'classes']
     """
+    if len(word) < 4 or word.endswith(("ed", "ly", "al", "ive", "ous", "able")):
+        return word
     if word.endswith("ing") and len(word) > 5:
         return word[:-3]
     if word.endswith("ies") and len(word) > 4:
@@ -86,13 +89,11 @@ def inflect(word: str) -> str:
 
 
 def reword(
-    words: list[str], drop: float, turn: float, replace: float, rng: np.random.Generator
+    words: list[str], drop: list[float], turn: float, replace: float, rng: np.random.Generator
 ) -> list[str]:
-    """Words dropped, inflected, replaced with these chances; never fewer than two remain.
-
-    At most six remain, in their order.
-    """
-    kept = [word for word, chance in zip(words, rng.random(len(words)), strict=True) if chance >= drop]
+    """Words dropped (a chance each), inflected, replaced; two to six remain, in their order."""
+    luck = rng.random(len(words))
+    kept = [word for word, own, chance in zip(words, luck, drop, strict=True) if own >= chance]
     if len(kept) < 2:
         kept = words[:2]
     chances = rng.random((len(kept), 2))

@@ -12,7 +12,6 @@ from desireline.types.retriever import Collection, Feature
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"^[^/\s][^/]*$")]
 Uri = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
-Refused = ClassVar[frozenset[str]]
 
 
 class FeatureIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -68,7 +67,7 @@ class CreateCollection(msgspec.Struct, forbid_unknown_fields=True, kw_only=True)
     features: list[FeatureIn] = []
     description: str = ""
     metadata: dict[str, Any] = {}
-    not_available: Refused = frozenset(
+    not_available: ClassVar[frozenset[str]] = frozenset(
         {"source", "input_schema", "output_schema", "feature_extractor", "taxonomy_applications"}
     )
 
@@ -127,7 +126,7 @@ class UpsertDocuments(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """`POST …/documents/upsert`: documents with `document_id`, fields at root, `_vectors` by uri."""
 
     documents: list[Any]
-    not_available: Refused = frozenset({"options"})
+    not_available: ClassVar[frozenset[str]] = frozenset({"options"})
 
 
 class DocumentResult(msgspec.Struct, kw_only=True):
@@ -162,7 +161,7 @@ class ListDocuments(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     cursor: str | None = None
     filters: Any = None
     include_total: bool = False
-    not_available: Refused = frozenset({"sort", "search", "page", "return_vectors"})
+    not_available: ClassVar[frozenset[str]] = frozenset({"sort", "search", "page", "return_vectors"})
 
 
 class DocumentsPage(msgspec.Struct, kw_only=True):

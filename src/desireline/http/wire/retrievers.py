@@ -10,7 +10,6 @@ from desireline.http.wire.common import Pagination
 from desireline.types.retriever import Retriever
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"^[^/\s][^/]*$")]
-Refused = ClassVar[frozenset[str]]
 INPUT_TYPES = (
     "string", "number", "integer", "float", "boolean", "object", "array", "date", "datetime", "text",
     "image", "audio", "video", "pdf", "excel", "document_reference",
@@ -34,7 +33,7 @@ class Stage(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     description: str | None = None
     output_alias: str | None = None
     batch_size: Any = None
-    not_available: Refused = frozenset({"type", "stage_id", "parameters"})
+    not_available: ClassVar[frozenset[str]] = frozenset({"type", "stage_id", "parameters"})
 
 
 class InputField(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -75,7 +74,7 @@ class CreateRetriever(_Editable, forbid_unknown_fields=True, kw_only=True):
     stages: list[Stage]
     budget_limits: dict[str, Any] | None = None
     visibility: str | None = None
-    not_available: Refused = frozenset({"cache_config", "marketplace_listing_id"})
+    not_available: ClassVar[frozenset[str]] = frozenset({"cache_config", "marketplace_listing_id"})
 
 
 class PatchRetriever(_Editable, forbid_unknown_fields=True, kw_only=True):
@@ -83,7 +82,7 @@ class PatchRetriever(_Editable, forbid_unknown_fields=True, kw_only=True):
 
     retriever_name: Name | None = None
     stages: list[Stage] | None = None
-    not_available: Refused = frozenset({"cache_config", "budget_limits", "visibility"})
+    not_available: ClassVar[frozenset[str]] = frozenset({"cache_config", "budget_limits", "visibility"})
 
 
 class RetrieverOut(msgspec.Struct, kw_only=True):
@@ -177,7 +176,7 @@ class ExecuteRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     skip_cache: bool = False
     include_legacy_results: bool = False
     return_presigned_urls: bool = False
-    not_available: Refused = frozenset(
+    not_available: ClassVar[frozenset[str]] = frozenset(
         {"pagination", "stream", "expand", "explain", "return_vectors", "target_collection_id"}
     )
 

@@ -102,7 +102,11 @@ def unlinked(sent: Sent) -> Link:
 def _place(shown: Sequence[Shown], sent: Sent) -> Shown | None:
     """The document among those shown; usually it stands where the client says."""
     document_id, position = sent.document_id, sent.position
-    if position is not None and position < len(shown) and shown[position].document_id == document_id:
+    if (
+        position is not None
+        and position < len(shown)
+        and shown[position].document_id == document_id
+    ):
         return shown[position]
     return next((each for each in shown if each.document_id == document_id), None)
 

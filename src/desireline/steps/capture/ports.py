@@ -11,14 +11,24 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from desireline.ports import (
-    Clock, EventLog, Intake, Live, Metrics, RecentExecution, RecentExecutions, Tombstones,
+    Clock,
+    EventLog,
+    Intake,
+    Live,
+    Metrics,
+    RecentExecution,
+    RecentExecutions,
+    Tombstones,
 )  # fmt: skip
 
 Late = Callable[[RecentExecution, str, str, float], None]
-"""A reward for a closed execution: (execution, document_id, interaction_id, reward). Must not raise."""
+"""A reward for a closed execution: it, document_id, interaction_id, reward. Must not raise."""
+
+Rewarded = Callable[[RecentExecution, str, str, float], None]
+"""A reward of a live session, once, when it arrives: what the session's next search may use."""
 
 Forget = Callable[[str, str], Awaitable[None]]
-"""An interaction was deleted: (interaction_id, retriever_id); what it taught has to be unlearned."""
+"""A deleted interaction, interaction_id and retriever_id: what it taught must be unlearned."""
 
 
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +42,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     metrics: Metrics
     tombstones: Tombstones
     late: Late
+    rewarded: Rewarded
     forget: Forget
     node: str = ""
     random_bytes: Callable[[int], bytes] = os.urandom

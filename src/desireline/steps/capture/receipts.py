@@ -21,7 +21,8 @@ _SENTENCES = {
     "send its execution_id",
     "not_shown": "the execution did not show this document; send its document_id",
     "query_level": "a statement about the query, not about a document, teaches no weights",
-    "not_logged": "the search was answered while the log was full, so it can't teach",
+    "not_logged": "the search was answered while the log was full, or before the retriever "
+    "learned, so it can't teach",
     "not_traffic": "the search was not made for a user (its purpose is not traffic)",
     "retriever_deleted": "the retriever of this execution was deleted",
     "nothing_to_learn": "the retriever has no stage with fusion `learned`",
@@ -48,7 +49,7 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
 
 
 class Result(msgspec.Struct, kw_only=True, frozen=True, gc=False):
-    """One row of a batch. `interaction_id` is bare hex, "" when nothing was stored.
+    """One row of a batch. `interaction_id` is as the wire shows it, "" when nothing was stored.
 
     `teaches` is null while the execution is not known in memory (`attribution: pending`).
     """
@@ -68,7 +69,7 @@ def teaches_of(row: Interaction) -> bool | None:
     return None if row.teaches_reason == "pending" else bool(row.teaches)
 
 
-def warning_of(row: Interaction, deduplicated: bool = False) -> str | None:
+def warning_of(row: Interaction, *, deduplicated: bool = False) -> str | None:
     """What the client should know; never None for a row that teaches nothing.
 
     >>> row = Interaction(namespace="n", occurred_at="", received_at="", interaction_id="1" * 32,
@@ -86,14 +87,14 @@ def warning_of(row: Interaction, deduplicated: bool = False) -> str | None:
     return "; ".join(_SENTENCES[code] for code in codes if code in _SENTENCES) or None
 
 
-def result_of(index: int, row: Interaction, deduplicated: bool = False) -> Result:
+def result_of(index: int, row: Interaction, *, deduplicated: bool = False) -> Result:
     """A batch's line about a row."""
     return Result(
         index=index,
-        interaction_id="" if deduplicated else row.interaction_id,
+        interaction_id="" if deduplicated else f"int_{row.interaction_id}",
         status="deduplicated" if deduplicated else "created",
         attribution=row.attribution,
         teaches=False if deduplicated else teaches_of(row),
         teaches_reason="deduplicated" if deduplicated else row.teaches_reason,
-        warning=warning_of(row, deduplicated),
+        warning=warning_of(row, deduplicated=deduplicated),
     )

@@ -44,6 +44,14 @@ class Identity(msgspec.Struct, gc=False):
     notes: tuple[str, ...] = ()
 
 
+class Stamp(msgspec.Struct, frozen=True, gc=False):
+    """What is added to a row: its id, its place in the node's order, the client's key."""
+
+    identity: str
+    seq: int
+    client_event_id: str = ""
+
+
 class Desk:
     """Where the rows of one request are made. `now_ms` is the arrival of all of them."""
 
@@ -52,6 +60,7 @@ class Desk:
         self.now = times.row_time(now_ms)
         self._live = live
         self._served: dict[str, Served | None] = {}
+        self._refusals: dict[tuple[str, str, str], str] = {}
         self._named: dict[str, str] = {}
         self._rewards: dict[tuple[str, tuple[str, ...]], float] = {}
 
@@ -66,7 +75,9 @@ class Desk:
         """The id behind an id or name as sent; as sent when there is no such retriever."""
         if sent not in self._named:
             try:
-                self._named[sent] = self._live.retriever(self.namespace, sent).retriever.retriever_id
+                self._named[sent] = self._live.retriever(
+                    self.namespace, sent
+                ).retriever.retriever_id
             except NotFound:
                 self._named[sent] = sent
         return self._named[sent]
@@ -87,14 +98,14 @@ class Desk:
             return reward(types, rewards_of(None), _CAP, rating)
         return reward(types, served.rewards, served.learning.max_reward_per_interaction, rating)
 
-    def row(self, sent: Sent, types: tuple[str, ...], link: Link, identity: str) -> Interaction:
-        """The row, but for `seq` and `client_event_id`. Raises `errors.Invalid` for a bad time."""
+    def row(self, sent: Sent, types: tuple[str, ...], link: Link, stamp: Stamp) -> Interaction:
+        """The row. Raises `errors.Invalid` for a bad time."""
         execution, shown, metadata = link.execution, link.shown, sent.metadata or {}
         who = self._identity(sent, link)
         worth = self.reward(who.retriever_id, types, metadata.get("rating"))
         occurred_ms, future = moment(sent, self.now_ms)
         served = self.served(who.retriever_id)
-        reason = link.reason or _reason(link, served, worth, who.user_id)
+        reason = link.reason or self._reason(link, who, worth)
         position = -1 if sent.position is None else sent.position
         said = metadata.get("query")
         query = said if isinstance(said, str) else ""
@@ -105,11 +116,13 @@ class Desk:
             received_at=self.now,
             source=SOURCE,
             node=self.node,
+            seq=stamp.seq,
             user_id=who.user_id,
             session_id=who.session_id,
             purpose=execution.purpose if execution is not None else "traffic",
             attributes=_attributes(sent, who, worth, link),
-            interaction_id=identity,
+            interaction_id=stamp.identity,
+            client_event_id=stamp.client_event_id,
             execution_id=link.execution_id or NO_ID,
             retriever_id=who.retriever_id,
             document_id=sent.document_id,
@@ -133,15 +146,34 @@ class Desk:
             **_details(metadata),
         )
 
+    def _reason(self, link: Link, who: Identity, worth: float) -> str:
+        """Why a linked interaction teaches (`open`, `late`), or the first thing against it."""
+        execution = link.execution
+        if execution is None:
+            return "no_execution"
+        if execution.purpose not in ("traffic", "simulation"):
+            return "not_traffic"
+        place = (who.retriever_id, execution.variant, who.user_id)
+        refusal = self._refusals.get(place)
+        if refusal is None:
+            served = self.served(who.retriever_id)
+            refusal = self._refusals[place] = _refusal(served, execution.variant, who.user_id)
+        if not refusal and not execution.teaches:
+            refusal = "not_logged"
+        if refusal or not worth:
+            return refusal or "zero_reward"
+        return "open" if execution.open else "late"
+
     def _identity(self, sent: Sent, link: Link) -> Identity:
         execution = link.execution
         wanted = self.retriever_id(sent.retriever_id) if sent.retriever_id else ""
         if execution is None:
             unknown = wanted != "" and self.served(wanted) is None
-            notes = ("unknown_retriever",) if unknown else ()
-            return Identity(sent.user_id, sent.session_id, wanted, notes)
-        theirs = (sent.user_id, sent.session_id, wanted)
-        ours = (execution.user_id, execution.session_id, execution.retriever_id)
+            unsure = ("unknown_retriever",) if unknown else ()
+            return Identity(sent.user_id, sent.session_id, wanted, unsure)
+        retriever_id = execution.retriever_id
+        theirs = (sent.user_id, sent.session_id, wanted or retriever_id)
+        ours = (execution.user_id, execution.session_id, retriever_id)
         if theirs == ours:
             return Identity(*ours)
         notes = tuple(
@@ -149,14 +181,14 @@ class Desk:
             for name, their, our in zip(_WHO, theirs, ours, strict=True)
             if their and our and their != our
         )
-        return Identity(ours[0] or theirs[0], ours[1] or theirs[1], ours[2], notes)
+        return Identity(ours[0] or theirs[0], ours[1] or theirs[1], retriever_id, notes)
 
 
 _WHO = ("user_id", "session_id", "retriever_id")
 
 
 def _arm(sent: Sent, link: Link, served: Served | None) -> tuple[str, str]:
-    """(attribution, effective feature_uri): the log's word, unless the retriever trusts its clients."""
+    """Attribution and effective feature_uri: the log's, unless the retriever trusts its clients."""
     if link.shown is None:
         return link.attribution, sent.feature_uri
     if sent.feature_uri and served is not None and served.learning.attribution == "client":
@@ -164,22 +196,7 @@ def _arm(sent: Sent, link: Link, served: Served | None) -> tuple[str, str]:
     return link.attribution, link.shown.winner
 
 
-def _reason(link: Link, served: Served | None, worth: float, user_id: str) -> str:
-    """Why a linked interaction teaches (`open`, `late`), or the first thing against it."""
-    execution = link.execution
-    if execution is None:
-        return "no_execution"
-    if not execution.teaches:
-        return "not_logged"
-    if execution.purpose not in ("traffic", "simulation"):
-        return "not_traffic"
-    refusal = _retriever_refuses(served, execution.variant, user_id)
-    if refusal or not worth:
-        return refusal or "zero_reward"
-    return "open" if execution.open else "late"
-
-
-def _retriever_refuses(served: Served | None, variant: str, user_id: str) -> str:
+def _refusal(served: Served | None, variant: str, user_id: str) -> str:
     if served is None:
         return "retriever_deleted"
     search = served.recipe.search

@@ -17,7 +17,7 @@ _TYPES_BOUND = 4096
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a client said about one act. "" and None mean: not sent; `position` is as the client counts."""
+    """What a client said about one act ("", None: not sent); `position` as the client counts."""
 
     document_id: str
     interaction_type: Any
@@ -41,7 +41,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def check(sent: Sent) -> tuple[str, ...]:
-    """The interaction types, lower case, sorted, each once. Raises `errors.Invalid` with a JSON path.
+    """The types, lower case, sorted, each once. Raises `errors.Invalid` with a JSON path.
 
     >>> check(Sent(document_id="d", interaction_type=["LONG_VIEW", "click"], position=0))
     ('click', 'long_view')
@@ -51,13 +51,13 @@ def check(sent: Sent) -> tuple[str, ...]:
         raise _missing(sent)
     if sent.result_set_size == 0 and "zero_results" not in types:
         raise invalid(
-            "$.result_set_size", "contradiction", "a result set of 0 documents shows nothing to act on",
+            "$.result_set_size", "contradiction", "an empty result set shows nothing to act on",
             "send 0 only with interaction_type zero_results",
         )  # fmt: skip
     if sent.retriever_id and not sent.execution_id and not sent.historical:
         raise invalid(
             "$.execution_id", "required_field", "`retriever_id` is sent without `execution_id`",
-            "send the execution_id of the execute answer (past interactions: occurred_at or backfill)",
+            "send the execution_id of the execute answer, or occurred_at for the past",
         )  # fmt: skip
     return types
 

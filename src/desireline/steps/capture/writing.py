@@ -1,24 +1,24 @@
 """Interactions in: linked, rewarded, deduplicated, on disk, and only then acknowledged.
 
-The order is the promise: frames enter the intake first, then memory learns of them, then we wait for
-the disk, then we answer. A disk that fails takes memory back, so that a retry is not swallowed.
+The order is the promise: frames enter the intake, memory learns of them, we wait for the disk, we
+answer. When the disk fails, memory takes it back, so that a retry is not swallowed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
 from desireline.core import duplicates
-from desireline.core.ids import derived_id, is_id, new_id
-from desireline.core.times import row_time
+from desireline.core.ids import is_id, new_id
 from desireline.errors import Invalid, StorageFull
 from desireline.ports import RecentExecution, Shown, Ticket
 from desireline.steps.capture.linking import Link, from_log, from_memory
 from desireline.steps.capture.ports import Ports
+from desireline.steps.capture.reading import rows_by_id
 from desireline.steps.capture.receipts import Receipt, Result, result_of
-from desireline.steps.capture.rows import SOURCE, Desk
+from desireline.steps.capture.rows import SOURCE, Desk, Stamp
 from desireline.steps.capture.sent import Sent, check
 from desireline.types.log import Interaction, RejectedInteraction
 
@@ -59,11 +59,12 @@ class Capture:
         if link.attribution == "pending":
             link = await from_log(ports.event_log, namespace, sent, now_ms, ports.read_limit_ms)
         desk = Desk(ports.live, namespace, now_ms, ports.node)
-        taken = self._taken(desk, sent, types, link, self._mint(now_ms, 1)[0])
-        taken.row = msgspec.structs.replace(taken.row, client_event_id=key)
-        duplicate = bool(taken.key and ports.recent.seen(taken.key, now_ms))
+        stamp = Stamp(self._mint(now_ms, 1)[0], ports.intake.next_seq(), key)
+        taken = _taken(desk, sent, types, link, stamp)
+        duplicate = taken.key != "" and bool(ports.recent.seen(taken.key, now_ms))
         receipt = Receipt(taken.row, duplicate)
-        await self._store([] if duplicate else [taken], [], _Answer(namespace, key, receipt), now_ms)
+        accepted: list[Taken | RejectedInteraction] = [] if duplicate else [taken]
+        await self._store(accepted, _Answer(namespace, key, receipt), now_ms)
         return receipt
 
     async def create_batch(
@@ -81,34 +82,30 @@ class Capture:
         first = await self._first_results(namespace, key, len(sent), now_ms) if key else None
         if first is not None:
             return first
-        sorting = _Sorting(self._ports.recent.seen, now_ms)
         desk = Desk(self._ports.live, namespace, now_ms, self._ports.node)
-        identities = self._mint(now_ms, len(sent))
-        for index, each in enumerate(sent):
+        sorting = _Sorting(self._ports.recent.seen, now_ms)
+        for index, (each, stamp) in enumerate(
+            zip(sent, self._stamps(now_ms, key, len(sent)), strict=True)
+        ):
             try:
-                if isinstance(each, Invalid):
-                    raise each
-                types = check(each)
-                link = from_memory(self._ports.recent, namespace, each, types, now_ms)
-                taken = self._taken(desk, each, types, link, identities[index])
+                sorting.take(index, self._sorted(desk, each, stamp))
             except Invalid as error:
-                rejected = _rejected(desk, identities[index], bytes(raw[index]), error)
-                sorting.refuse(index, rejected, error)
-            else:
-                if key:
-                    event_id = duplicates.batch_event_id(key, index)
-                    taken.row = msgspec.structs.replace(taken.row, client_event_id=event_id)
-                sorting.take(index, taken)
-        answer = _Answer(namespace, key, sorting.results)
-        await self._store(sorting.taken, sorting.rejected, answer, now_ms)
+                sorting.refuse(index, _rejected(desk, stamp, bytes(raw[index]), error), error)
+        await self._store(sorting.accepted, _Answer(namespace, key, sorting.results), now_ms)
         return sorting.results
 
-    def _taken(
-        self, desk: Desk, sent: Sent, types: tuple[str, ...], link: Link, identity: str
-    ) -> Taken:
-        row = desk.row(sent, types, link, identity)
-        key = "" if sent.historical else duplicates.key_of(row)
-        return Taken(row, key, link.execution, link.shown, sent.historical)
+    def _sorted(self, desk: Desk, sent: Sent | Invalid, stamp: Stamp) -> Taken:
+        """One row of a batch: linked in memory only."""
+        if isinstance(sent, Invalid):
+            raise sent
+        types = check(sent)
+        link = from_memory(self._ports.recent, desk.namespace, sent, types, desk.now_ms)
+        return _taken(desk, sent, types, link, stamp)
+
+    def _stamps(self, now_ms: int, key: str, count: int) -> Iterator[Stamp]:
+        number, event_id = self._ports.intake.next_seq, duplicates.batch_event_id
+        for index, identity in enumerate(self._mint(now_ms, count)):
+            yield Stamp(identity, number(), event_id(key, index) if key else "")
 
     def _mint(self, now_ms: int, count: int) -> list[str]:
         """Ids of one moment."""
@@ -117,48 +114,34 @@ class Capture:
         return [new_id(now_ms, each) for each in bits]
 
     async def _store(
-        self,
-        taken: list[Taken],
-        rejected: list[RejectedInteraction],
-        answer: _Answer,
-        now_ms: int,
+        self, accepted: Sequence[Taken | RejectedInteraction], answer: _Answer, now_ms: int
     ) -> None:
         """Intake, memory, disk, in this order."""
-        frames = self._frames(taken, rejected)
-        if frames:
-            self._last = self._ports.intake.append(frames)
+        if accepted:
+            self._last = self._ports.intake.append([_frame(each) for each in accepted])
+        taken = [each for each in accepted if isinstance(each, Taken)]
         for each in taken:
             self._learn(each, now_ms)
         self._remember(answer, now_ms)
-        self._count(taken, rejected, answer)
+        self._count(len(taken), len(accepted) - len(taken), answer)
+        await self._settled(taken, answer, now_ms)
+
+    async def _settled(self, taken: list[Taken], answer: _Answer, now_ms: int) -> None:
+        """On disk; a duplicate waits for the row it repeats. A failing disk is undone in memory."""
         if self._last is None:
             return
         try:
             await self._ports.intake.synced(self._last)
         except StorageFull:
+            self._last = None
             self._unlearn(taken, answer, now_ms)
             raise
-
-    def _frames(
-        self, taken: list[Taken], rejected: list[RejectedInteraction]
-    ) -> list[tuple[str, bytes]]:
-        number, put = self._ports.intake.next_seq, msgspec.structs.force_setattr
-        frames = []
-        for each in taken:
-            put(each.row, "seq", number())  # nobody else holds the row yet
-            frames.append(("interactions", _encode(each.row)))
-        for refused in rejected:
-            put(refused, "seq", number())
-            frames.append(("rejected_interactions", _encode(refused)))
-        return frames
 
     def _learn(self, taken: Taken, now_ms: int) -> None:
         """What memory learns of an accepted row: its key, and what it teaches."""
         row = taken.row
         if taken.key:
-            self._ports.recent.remember(
-                taken.key, row.interaction_id, now_ms, duplicates.WINDOW_MS
-            )
+            self._ports.recent.remember(taken.key, row.interaction_id, now_ms, duplicates.WINDOW_MS)
         if not row.teaches or taken.execution is None or taken.shown is None:
             return
         if taken.execution.open:
@@ -167,6 +150,7 @@ class Capture:
             self._ports.late(taken.execution, row.document_id, row.interaction_id, row.reward)
         if not taken.historical:
             taken.execution.engaged = True
+            self._ports.rewarded(taken.execution, row.document_id, row.interaction_id, row.reward)
 
     def _unlearn(self, taken: list[Taken], answer: _Answer, now_ms: int) -> None:
         """The disk failed: a retry must not find itself a duplicate."""
@@ -186,15 +170,9 @@ class Capture:
             text = _encode(answer.said).decode()
             self._ports.recent.remember(place, text, now_ms, duplicates.ANSWERS_MS)
 
-    def _count(
-        self, taken: list[Taken], rejected: list[RejectedInteraction], answer: _Answer
-    ) -> None:
+    def _count(self, created: int, failed: int, answer: _Answer) -> None:
         rows = len(answer.said) if isinstance(answer.said, list) else 1
-        outcomes = {
-            "created": len(taken),
-            "failed": len(rejected),
-            "deduplicated": rows - len(taken) - len(rejected),
-        }
+        outcomes = {"created": created, "failed": failed, "deduplicated": rows - created - failed}
         for outcome, amount in outcomes.items():
             if amount:
                 self._ports.metrics.count("interactions", amount, outcome=outcome)
@@ -238,13 +216,11 @@ class Capture:
         ]
 
     async def _read(self, namespace: str, ids: Sequence[str]) -> dict[str, Interaction]:
-        from desireline.steps.capture.reading import row_of
-
         await self._ports.intake.flushed()
         found = await self._ports.event_log.query(
             "interactions_by_ids", namespace=namespace, interaction_ids=list(ids)
         )
-        return {row.interaction_id: row for row in map(row_of, found)}
+        return rows_by_id(found)
 
 
 class _Answer(msgspec.Struct, frozen=True):
@@ -258,9 +234,8 @@ class _Answer(msgspec.Struct, frozen=True):
 class _Sorting:
     """A batch while it is sorted: taken, refused, or the same act as a moment ago."""
 
-    def __init__(self, seen: _Seen, now_ms: int) -> None:
-        self.taken: list[Taken] = []
-        self.rejected: list[RejectedInteraction] = []
+    def __init__(self, seen: Callable[[str, int], str | None], now_ms: int) -> None:
+        self.accepted: list[Taken | RejectedInteraction] = []
         self.results: list[Result] = []
         self._seen, self._now_ms = seen, now_ms
         self._keys: set[str] = set()
@@ -268,31 +243,43 @@ class _Sorting:
     def take(self, index: int, taken: Taken) -> None:
         """A row that is well: stored, unless it repeats one."""
         key = taken.key
-        duplicate = bool(key) and (key in self._keys or bool(self._seen(key, self._now_ms)))
+        duplicate = key != "" and (key in self._keys or bool(self._seen(key, self._now_ms)))
         if not duplicate:
             self._keys.add(key)
-            self.taken.append(taken)
-        self.results.append(result_of(index, taken.row, duplicate))
+            self.accepted.append(taken)
+        self.results.append(result_of(index, taken.row, deduplicated=duplicate))
 
     def refuse(self, index: int, rejected: RejectedInteraction, error: Invalid) -> None:
         """A row that can't be taken."""
-        self.rejected.append(rejected)
+        self.accepted.append(rejected)
         message = f"{error.message} ({error.hint})" if error.hint else error.message
         self.results.append(Result(index=index, interaction_id="", status="failed", error=message))
 
 
-def _rejected(desk: Desk, identity: str, raw: bytes, error: Invalid) -> RejectedInteraction:
-    path = error.fields[0].path if error.fields else "$"
+def _taken(desk: Desk, sent: Sent, types: tuple[str, ...], link: Link, stamp: Stamp) -> Taken:
+    row = desk.row(sent, types, link, stamp)
+    key = "" if sent.historical else duplicates.key_of(row)
+    return Taken(row, key, link.execution, link.shown, sent.historical)
+
+
+def _frame(accepted: Taken | RejectedInteraction) -> tuple[str, bytes]:
+    if isinstance(accepted, Taken):
+        return "interactions", _encode(accepted.row)
+    return "rejected_interactions", _encode(accepted)
+
+
+def _rejected(desk: Desk, stamp: Stamp, raw: bytes, error: Invalid) -> RejectedInteraction:
     return RejectedInteraction(
         namespace=desk.namespace,
         occurred_at=desk.now,
         received_at=desk.now,
         source=SOURCE,
         node=desk.node,
-        rejected_id=identity,
+        seq=stamp.seq,
+        rejected_id=stamp.identity,
         raw=raw[:_RAW_BOUND].decode("utf-8", "backslashreplace"),
         code=error.code,
-        path=path,
+        path=error.fields[0].path if error.fields else "$",
         hint=error.hint or error.message,
     )
 

@@ -1,0 +1,148 @@
+"""The loop of the demo: simulated users search and click, the ranking learns, others judge it.
+
+The order of things, and nothing else: what users do is `users`, what is asked of the server is
+`api`, what is said about it is `report`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from desireline.cli.caller import Caller
+from desireline.cli.demo import api, report, users
+from desireline.cli.demo.corpus import LibraryDocument
+from desireline.cli.demo.report import Range, View
+from desireline.cli.demo.screen import Screen
+from desireline.cli.demo.users import PlannedSearch, Population, Query
+from desireline.core.metrics import ndcg_at
+
+CHECKPOINTS = 8
+QUERIES_ON_THE_WAY = 120
+SEARCHES_PER_BATCH = 20
+REDRAW_SECONDS = 0.1
+
+
+class Demo:
+    """One run: remembers what was found so that the screen can be drawn at any time."""
+
+    def __init__(self, caller: Caller, screen: Screen, everyone: Population, searches: int) -> None:
+        self._caller = caller
+        self._screen = screen
+        self._everyone = everyone
+        self._searches = searches
+        self._view = View("", "", 0, 0)
+        self._drawn_at = 0.0
+        self._static: dict[str, float] = {}
+
+    def prepare(self, documents: Sequence[LibraryDocument]) -> None:
+        """Import the documents, make the retrievers, judge the static ranking once."""
+        modules = len({document.module for document in documents})
+        title = (
+            f"{len(documents):,} documents: the docstrings of {modules} modules of this Python's"
+            f" own library\n{len(self._everyone.people)} simulated users in three segments; taste:"
+            f" {self._everyone.taste}"
+        )
+        self._show(title=title, phase="importing documents", total=len(documents))
+        uris = api.make_library(self._caller, documents, self._advance)
+        api.make_retrievers(self._caller, uris)
+        self._show(phase="judging the static ranking", total=0)
+        found = api.evaluate(self._caller, api.STATIC, self._everyone.held_out, "static")
+        self._static = {one.query.text: self._ndcg(one) for one in found}
+
+    def run(self) -> str:
+        """All searches with a judgement at every checkpoint; returns the closing sentence."""
+        planned = users.plan(self._everyone, self._searches)
+        self._judge(0, self._sample())
+        steps = [round(self._searches * n / CHECKPOINTS) for n in range(CHECKPOINTS + 1)]
+        for start, end in itertools.pairwise(steps):
+            self._simulate(planned[start:end])
+            if end < self._searches:
+                self._judge(end, self._sample())
+        return self._conclude()
+
+    def _conclude(self) -> str:
+        queries = self._everyone.held_out
+        learned = self._judge(self._searches, queries)
+        static = [self._static[query.text] for query in queries]
+        self._show(phase="done", done=self._searches, total=self._searches)
+        found = report.difference(learned, static, self._everyone.seed)
+        last = self._view.curve[-1]
+        return report.sentence(found, last.learned.mean, last.static, self._searches)
+
+    def _simulate(self, planned: Sequence[PlannedSearch]) -> None:
+        """Search and click; a click is sent before the same user searches again."""
+        began, done = time.monotonic(), self._view.done
+        self._show(phase="simulated users search and click", total=self._searches)
+        for batch in _batches(planned):
+            clicks: list[dict[str, Any]] = []
+            for search in batch:
+                clicks.extend(self._search(search))
+                done += 1
+                rate = (done - planned[0].number) / max(time.monotonic() - began, 1e-6)
+                self._draw(done=done, rate=rate)
+            api.send_clicks(self._caller, clicks)
+
+    def _search(self, search: PlannedSearch) -> Iterator[dict[str, Any]]:
+        execution_id, shown = api.search(self._caller, search)
+        for position in users.clicks(self._everyone, search, shown):
+            yield api.click(execution_id, search, shown[position], position)
+
+    def _judge(self, searches: int, queries: Sequence[Query]) -> list[float]:
+        """NDCG@10 of the learned ranking now, query by query; adds a point and new weights."""
+        self._show(phase="judging on held-out queries", done=searches, total=self._searches)
+        found = list(api.evaluate(self._caller, api.LEARNED, queries, str(searches)))
+        learned = [self._ndcg(one) for one in found]
+        static = [self._static[query.text] for query in queries]
+        point = report.point(searches, learned, static)
+        self._show(curve=(*self._view.curve, point), weights=_weights(found))
+        return learned
+
+    def _sample(self) -> list[Query]:
+        """The held-out queries of the curve: the same at every checkpoint, all segments alike."""
+        stride = max(1, len(self._everyone.held_out) // QUERIES_ON_THE_WAY)
+        return list(self._everyone.held_out[::stride])
+
+    def _ndcg(self, one: api.Evaluated) -> float:
+        grades = [users.grade(self._everyone, one.query, shown) for shown in one.shown]
+        return ndcg_at(grades, users.all_grades(self._everyone, one.query), 10)
+
+    def _advance(self, count: int) -> None:
+        self._show(done=self._view.done + count)
+
+    def _draw(self, **changes: Any) -> None:
+        """Note the change; draw it only if the last drawing is a while ago."""
+        self._view = msgspec.structs.replace(self._view, **changes)
+        if time.monotonic() - self._drawn_at > REDRAW_SECONDS:
+            self._show()
+
+    def _show(self, **changes: Any) -> None:
+        self._view = msgspec.structs.replace(self._view, **changes)
+        self._drawn_at = time.monotonic()
+        self._screen.show(self._view)
+
+
+def _weights(found: Sequence[api.Evaluated]) -> dict[str, dict[str, Range]]:
+    by_segment = {}
+    for segment in users.SEGMENTS:
+        draws = [one.weights for one in found if one.query.segment == segment and one.weights]
+        ranges = report.weight_ranges(draws)
+        by_segment[segment] = {api.LABELS.get(uri, uri): value for uri, value in ranges.items()}
+    return by_segment if all(by_segment.values()) else {}
+
+
+def _batches(planned: Sequence[PlannedSearch]) -> Iterator[list[PlannedSearch]]:
+    """Searches in order; no user twice in a batch, so that no click comes after the next search."""
+    batch: list[PlannedSearch] = []
+    for search in planned:
+        is_repeated = any(search.person == earlier.person for earlier in batch)
+        if is_repeated or len(batch) == SEARCHES_PER_BATCH:
+            yield batch
+            batch = []
+        batch.append(search)
+    if batch:
+        yield batch

@@ -1,0 +1,163 @@
+"""The demo's face: a live screen in a terminal, plain lines elsewhere (pipes, CI logs).
+
+Draws a `View`; knows nothing of how its numbers came to be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from desireline.cli.demo.report import Point, Range, View, plain
+
+PLOT_ROWS = 9
+COLUMN_WIDTH = 6
+BAR_WIDTH = 6
+
+
+class Screen:
+    """Shows views as they come: redrawn in place on a terminal, else a line for what changed."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(console=console, auto_refresh=False, transient=False)
+        self._last_line = ""
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def show(self, view: View) -> None:
+        """Draw this now."""
+        if self._console.is_terminal:
+            self._live.update(render(view), refresh=True)
+            return
+        text = line(view)
+        if text != self._last_line:
+            self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+            self._last_line = text
+
+    def say(self, text: str) -> None:
+        """Words that stay."""
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def render(view: View) -> RenderableType:
+    """The whole screen."""
+    parts: list[RenderableType] = [Text(view.title, style="bold"), Text(), _progress(view)]
+    if view.weights:
+        parts += [Text(), weights_table(view.weights)]
+    if view.curve:
+        parts += [Text(), plot(view.curve)]
+    return Panel(Group(*parts), title="desireline demo", border_style="dim", expand=False, width=78)
+
+
+def line(view: View) -> str:
+    """The same as one line, in steps of a tenth so that a log stays short."""
+    text = view.phase
+    if view.total:
+        text += f": {10 * (10 * view.done // view.total)} % of {view.total:,}"
+    if view.curve:
+        last = view.curve[-1]
+        text += (
+            f" | NDCG@10 after {last.searches:,} searches:"
+            f" learned {plain(last.learned.mean)}, static {plain(last.static)}"
+        )
+    return text
+
+
+def weights_table(weights: Mapping[str, Mapping[str, Range]]) -> Table:
+    """Weights of every search by segment: mean and the middle 95 % of the draws."""
+    labels = list(next(iter(weights.values())))
+    table = Table(box=None, padding=(0, 1, 0, 0), title_justify="left", title_style="")
+    table.title = "Weights by segment (mean, middle 95 % of what was drawn)"
+    table.add_column("looking for")
+    for label in labels:
+        table.add_column(label)
+    for segment, ranges in weights.items():
+        table.add_row(segment, *(_weight(ranges[label]) for label in labels))
+    return table
+
+
+def plot(curve: Sequence[Point]) -> Text:
+    """NDCG@10 of held-out queries over searches: learned (●, │ its interval) and static (╌)."""
+    low, high = _extent(curve)
+    rows = [[" "] * (COLUMN_WIDTH * len(curve)) for _ in range(PLOT_ROWS)]
+    for number, point in enumerate(curve):
+        _draw(rows, number * COLUMN_WIDTH, point, low, high)
+    text = Text("NDCG@10 on queries nobody searched: ● learned (│ 95 % interval)  ╌ static\n")
+    for index, row in enumerate(rows):
+        value = high - (high - low) * index / (PLOT_ROWS - 1)
+        text.append(f"{plain(value):>6} ┤", style="dim")
+        for letter in "".join(row).rstrip():
+            text.append(letter, style={"●": "bold green", "│": "green", "╌": "yellow"}.get(letter))
+        text.append("\n")
+    axis = "".join(f"{_short(point.searches):^{COLUMN_WIDTH}}" for point in curve)
+    text.append(f"{'':>6} └", style="dim")
+    text.append(axis.rstrip() + " searches", style="dim")
+    return text
+
+
+def _draw(rows: list[list[str]], left: int, point: Point, low: float, high: float) -> None:
+    def row_of(value: float) -> int:
+        place = (high - value) / (high - low) * (PLOT_ROWS - 1)
+        return max(0, min(PLOT_ROWS - 1, round(place)))
+
+    static = row_of(point.static)
+    rows[static][left : left + COLUMN_WIDTH] = "╌" * COLUMN_WIDTH
+    middle = left + COLUMN_WIDTH // 2
+    known = point.learned.low == point.learned.low  # not a number: too few queries to say
+    for row in range(row_of(point.learned.high), row_of(point.learned.low) + 1) if known else ():
+        rows[row][middle] = "│"
+    rows[row_of(point.learned.mean)][middle] = "●"
+
+
+def _extent(curve: Sequence[Point]) -> tuple[float, float]:
+    """Lowest and highest value drawn; NaN bounds (one query) count as the mean."""
+    values = [point.static for point in curve]
+    for point in curve:
+        some = (point.learned.low, point.learned.mean, point.learned.high)
+        values += [value for value in some if value == value]
+    low, high = min(values), max(values)
+    return (low, high) if high - low > 0.01 else (low - 0.005, high + 0.005)
+
+
+def _weight(value: Range) -> Text:
+    filled = round(value.mean * BAR_WIDTH)
+    bar = "█" * filled + "░" * (BAR_WIDTH - filled)
+    bounds = f" {value.low:.2f}-{value.high:.2f}"
+    return Text.assemble((bar, "cyan"), f" {value.mean:.2f}", (bounds, "dim"))
+
+
+def _progress(view: View) -> RenderableType:
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(width=30, no_wrap=True)
+    grid.add_column(width=20)
+    grid.add_column(no_wrap=True)
+    count = f"{view.done:,} of {view.total:,}" if view.total else ""
+    rate = f" {view.rate:,.0f}/s" if view.rate else ""
+    bar = ProgressBar(total=max(view.total, 1), completed=view.done, width=20)
+    grid.add_row(view.phase, bar, count + rate)
+    return grid
+
+
+def _short(count: int) -> str:
+    return f"{count / 1000:.1f}k" if count >= 1000 else str(count)

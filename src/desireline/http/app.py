@@ -1,0 +1,72 @@
+"""The Litestar application behind the front: routes, error envelope, OpenAPI, life cycle.
+
+Knows which handlers exist. Opens and closes nothing itself: that is handed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from litestar import Litestar
+from litestar.config.cors import CORSConfig
+from litestar.datastructures import State
+
+from desireline.http import (
+    admin,
+    collections,
+    documents,
+    execute,
+    interactions,
+    learned_fusion,
+    openapi,
+    pages,
+    retrievers,
+)
+from desireline.http.front import App, Front
+from desireline.http.problems import HANDLERS as PROBLEMS
+from desireline.settings import Settings
+
+METHODS = ["GET", "POST", "PATCH", "DELETE", "OPTIONS"]
+ALLOWED = [
+    "Authorization", "Content-Type", "X-Namespace", "X-Public-API-Key", "X-Session-ID",
+    "Idempotency-Key", "X-Request-ID",
+]  # fmt: skip
+EXPOSED = [
+    "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-RateLimit-Window",
+    "Retry-After", "X-Request-ID",
+]  # fmt: skip
+Life = Callable[[], AbstractAsyncContextManager[Any]]
+
+
+def create_app(settings: Settings, life: Life) -> App:
+    """The ASGI application; `life()` opens the system, yields it, and closes it."""
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        async with life() as system:
+            app.state.system = system
+            app.state.ready = True
+            yield
+            app.state.ready = False
+
+    litestar = Litestar(
+        route_handlers=[
+            *admin.HANDLERS, *interactions.HANDLERS, *retrievers.HANDLERS, *execute.HANDLERS,
+            *learned_fusion.HANDLERS, *collections.HANDLERS, *documents.HANDLERS,
+            *pages.HANDLERS, openapi.openapi_json,
+        ],
+        exception_handlers=PROBLEMS,
+        cors_config=CORSConfig(
+            allow_origins=list(settings.cors_origins) or ["*"], allow_methods=METHODS,  # type: ignore[arg-type]
+            allow_headers=ALLOWED, expose_headers=EXPOSED, max_age=600,
+        ),
+        openapi_config=openapi.config(),
+        lifespan=[lifespan],
+        state=State({"ready": False}),
+        request_max_body_size=None,
+        logging_config=None,
+    )  # fmt: skip
+    # The generator's own pages and paths are not served: /docs and /openapi.json are ours.
+    return Front(litestar, settings.max_body_bytes, settings.max_batch_body_bytes)

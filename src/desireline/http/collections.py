@@ -1,0 +1,125 @@
+"""Routes of collections: create, list, get, update, delete."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, delete, get, patch, post
+
+from desireline.errors import NotAvailable
+from desireline.http.body import Wire
+from desireline.http.caller import admitted
+from desireline.http.conversion import with_wire_id
+from desireline.http.wire.collections import (
+    CollectionOut,
+    CollectionsPage,
+    CreateCollection,
+    FeatureIn,
+    UpdateCollection,
+)
+from desireline.http.wire.common import Deleted, ListRequest, paged
+from desireline.types.retriever import Collection, Feature
+
+AnyRequest = Request[Any, Any, Any]
+
+
+def _features(system: Any, sent: list[FeatureIn]) -> list[Feature]:
+    return [
+        each.to_noun(f"$.features[{place}]", system.dimension_of)
+        for place, each in enumerate(sent)
+    ]
+
+
+def out(system: Any, collection: Collection) -> CollectionOut:
+    """A collection with its number of documents."""
+    return CollectionOut.of(with_wire_id(collection), system.corpus.count(collection))
+
+
+@post("/v1/collections", status_code=200, dto=Wire[CreateCollection], return_dto=None)
+async def create_collection(request: AnyRequest, data: CreateCollection) -> CollectionOut:
+    """Create a collection with its feature registry."""
+    system, caller = admitted(request, "write")
+    collection = await system.corpus.create(
+        caller.namespace, data.collection_name, _features(system, data.features),
+        description=data.description, metadata=data.metadata,
+    )  # fmt: skip
+    return out(system, collection)
+
+
+@get("/v1/collections")
+async def get_collections(
+    request: AnyRequest, page: int = 1, page_size: int = 50
+) -> CollectionsPage:
+    """List collections, oldest first."""
+    return _page(request, page, page_size, "")
+
+
+@post("/v1/collections/list", status_code=200, dto=Wire[ListRequest], return_dto=None)
+async def list_collections(request: AnyRequest, data: ListRequest | None = None) -> CollectionsPage:
+    """List collections, oldest first; `search` looks into names."""
+    asked = data or ListRequest()
+    refuse_unbuilt(asked)
+    return _page(request, asked.page, asked.limit or asked.page_size or 50, asked.search or "")
+
+
+def refuse_unbuilt(asked: ListRequest) -> None:
+    """Sort orders and filters of the simple lists are not built. Raises NotAvailable."""
+    for name in ("filters", "sort"):
+        if getattr(asked, name) is not None:
+            raise NotAvailable(
+                f"`{name}` at $.{name} is not available on this list in this version",
+                hint="use `search`, `page` and `page_size`",
+            )
+
+
+def _page(request: AnyRequest, page: int, size: int, search: str) -> CollectionsPage:
+    system, caller = admitted(request, "read")
+    size, page = min(max(size, 1), 1000), max(page, 1)
+    found = [
+        c for c in system.live.collections(caller.namespace)
+        if search.lower() in c.collection_name.lower()
+    ]  # fmt: skip
+    shown = found[(page - 1) * size : page * size]
+    return CollectionsPage(
+        results=[out(system, c) for c in shown],
+        pagination=paged(len(found), page, size, counted=True),
+        total=len(found),
+    )
+
+
+@get("/v1/collections/{collection:str}")
+async def get_collection(request: AnyRequest, collection: str) -> CollectionOut:
+    """One collection, by id or name."""
+    system, caller = admitted(request, "read")
+    return out(system, system.live.collection(caller.namespace, collection))
+
+
+@patch("/v1/collections/{collection:str}", dto=Wire[UpdateCollection], return_dto=None)
+async def update_collection(
+    request: AnyRequest, collection: str, data: UpdateCollection
+) -> CollectionOut:
+    """Change name, description, metadata, or the feature registry (then a new index is built)."""
+    system, caller = admitted(request, "write")
+    found = system.live.collection(caller.namespace, collection)
+    changed = await system.corpus.update(
+        found, collection_name=data.collection_name, description=data.description,
+        metadata=data.metadata,
+    )  # fmt: skip
+    if data.features is not None:
+        changed = await system.corpus.rebuild(changed, _features(system, data.features))
+    return out(system, changed)
+
+
+@delete("/v1/collections/{collection:str}", status_code=200)
+async def delete_collection(request: AnyRequest, collection: str) -> Deleted:
+    """Delete a collection with its documents."""
+    system, caller = admitted(request, "write")
+    found = system.live.collection(caller.namespace, collection)
+    await system.corpus.delete(found)
+    return Deleted(message=f"collection `{found.collection_name}` deleted")
+
+
+HANDLERS = [
+    create_collection, get_collections, list_collections, get_collection, update_collection,
+    delete_collection,
+]  # fmt: skip

@@ -1,0 +1,139 @@
+"""Routes of documents: upsert, update, list, get, delete."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar import Request, delete, get, patch, post
+
+from desireline.core import filters
+from desireline.errors import invalid
+from desireline.http.body import Wire, loads
+from desireline.http.caller import admitted
+from desireline.http.conversion import document_out
+from desireline.http.wire.collections import (
+    DocumentResult,
+    DocumentsPage,
+    ListDocuments,
+    UpdateDocuments,
+    Upserted,
+    UpsertDocuments,
+)
+from desireline.http.wire.common import Deleted, Pagination
+from desireline.steps.corpus import Outcome
+
+AnyRequest = Request[Any, Any, Any]
+ROOT = "/v1/collections/{collection:str}/documents"
+
+
+def upserted(outcomes: list[Outcome]) -> Upserted:
+    """Per-document results as answered."""
+    results = [
+        DocumentResult(
+            index=o.index, document_id=o.document_id,
+            status="failed" if o.error else "upserted",
+            error=msgspec.to_builtins(o.error) if o.error else None,
+        )
+        for o in outcomes
+    ]  # fmt: skip
+    failed = sum(1 for o in outcomes if o.error)
+    return Upserted(upserted=len(outcomes) - failed, failed=failed, results=results)
+
+
+@post(f"{ROOT}/upsert", status_code=200, dto=Wire[UpsertDocuments], return_dto=None)
+async def upsert_documents(
+    request: AnyRequest, collection: str, data: UpsertDocuments
+) -> Upserted:
+    """Insert or replace documents; one bad document never refuses its neighbours."""
+    system, caller = admitted(request, "write")
+    found = system.live.collection(caller.namespace, collection)
+    return upserted(await system.corpus.upsert(found, data.documents))
+
+
+@post(f"{ROOT}/batch", status_code=200, dto=Wire[UpdateDocuments], return_dto=None)
+async def update_documents(request: AnyRequest, collection: str, data: UpdateDocuments) -> Upserted:
+    """Change some fields of documents; null removes a field."""
+    system, caller = admitted(request, "write")
+    found = system.live.collection(caller.namespace, collection)
+    if not data.updates:
+        raise invalid("$.updates", "empty", "`updates` is empty", "send at least one")
+    return upserted(await system.corpus.patch(found, data.updates))
+
+
+@post(f"{ROOT}/list", status_code=200, dto=Wire[ListDocuments], return_dto=None)
+async def list_documents(
+    request: AnyRequest, collection: str, data: ListDocuments | None = None
+) -> DocumentsPage:
+    """A page of documents in document_id order, filtered."""
+    return _page(request, collection, data or ListDocuments())
+
+
+@get(ROOT)
+async def get_documents(
+    request: AnyRequest, collection: str, page_size: int = 100, cursor: str | None = None
+) -> DocumentsPage:
+    """A page of documents in document_id order."""
+    size = min(max(page_size, 1), 1000)
+    return _page(request, collection, ListDocuments(page_size=size, cursor=cursor))
+
+
+def _page(request: AnyRequest, name: str, asked: ListDocuments) -> DocumentsPage:
+    system, caller = admitted(request, "read")
+    found = system.live.collection(caller.namespace, name)
+    where = filters.parse(asked.filters, "$.filters") if asked.filters else None
+    size = asked.limit or asked.page_size
+    documents, after = system.corpus.page(found, where, size, asked.cursor or "")
+    total = system.corpus.count(found, where) if asked.include_total else None
+    shown = [document_out(document) for document in documents]
+    return DocumentsPage(
+        results=shown,
+        documents=shown,
+        pagination=Pagination(
+            total=total, page_size=size, next_cursor=after or None,
+            total_pages=None if total is None else -(-total // size),
+        ),
+    )  # fmt: skip
+
+
+@get(f"{ROOT}/{{document_id:path}}")
+async def get_document(request: AnyRequest, collection: str, document_id: str) -> dict[str, Any]:
+    """One document."""
+    system, caller = admitted(request, "read")
+    found = system.live.collection(caller.namespace, collection)
+    return document_out(system.corpus.get(found, document_id.removeprefix("/")))
+
+
+@patch(f"{ROOT}/{{document_id:path}}")
+async def update_document(
+    request: AnyRequest, collection: str, document_id: str
+) -> dict[str, Any]:
+    """Change some fields of one document; null removes a field."""
+    system, caller = admitted(request, "write")
+    found = system.live.collection(caller.namespace, collection)
+    wanted = document_id.removeprefix("/")
+    system.corpus.get(found, wanted)
+    fields = loads(await request.body())
+    if not isinstance(fields, dict):
+        raise invalid("$", "wrong_type", "the body must be an object of fields")
+    outcome = (await system.corpus.patch(found, [{**fields, "document_id": wanted}]))[0]
+    if outcome.error is not None:
+        raise invalid(
+            outcome.error.path, outcome.error.code, outcome.error.message, outcome.error.hint
+        )
+    return document_out(system.corpus.get(found, wanted))
+
+
+@delete(f"{ROOT}/{{document_id:path}}", status_code=200)
+async def delete_document(request: AnyRequest, collection: str, document_id: str) -> Deleted:
+    """Delete one document; deleting it again is no error."""
+    system, caller = admitted(request, "write")
+    found = system.live.collection(caller.namespace, collection)
+    removed = await system.corpus.remove(found, [document_id.removeprefix("/")])
+    return Deleted(message="deleted" if removed else "there was no such document")
+
+
+HANDLERS = [
+    upsert_documents, update_documents, list_documents, get_documents, get_document,
+    update_document, delete_document,
+]  # fmt: skip

@@ -1,0 +1,173 @@
+"""Routes that run a retriever, and that read executions back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar import Request, get, post
+
+from desireline.core.ids import strip
+from desireline.core.times import from_row_time, iso
+from desireline.errors import NotAvailable, NotFound, invalid
+from desireline.http.body import Wire
+from desireline.http.caller import admitted
+from desireline.http.conversion import execute_out
+from desireline.http.wire.retrievers import ExecuteRequest, ExecuteResponse
+from desireline.steps.recipes import required_inputs
+from desireline.steps.serve import Request as Asked
+
+AnyRequest = Request[Any, Any, Any]
+PURPOSES = ("traffic", "evaluation", "simulation", "test")
+UNBUILT = ("explain", "return_vectors", "stream")
+
+
+@post(
+    "/v1/retrievers/{retriever:str}/execute", status_code=200, dto=Wire[ExecuteRequest],
+    return_dto=None,
+)  # fmt: skip
+async def execute(
+    request: AnyRequest, retriever: str, data: ExecuteRequest | None = None
+) -> ExecuteResponse:
+    """Run a retriever once: a ranked list with who put each document where it stands."""
+    system, caller = admitted(request, "read")
+    for name in UNBUILT:
+        if request.query_params.get(name, "").lower() in ("true", "1"):
+            raise NotAvailable(
+                f"query parameter `{name}` is not available in this version", hint="leave it out"
+            )
+    body = data or ExecuteRequest()
+    served = system.live.retriever(caller.namespace, retriever)
+    asked, warnings = asked_of(body, caller.namespace)
+    asked = msgspec.structs.replace(asked, inputs=required_inputs(served.retriever, asked.inputs))
+    answer = system.serve.execute(served, asked)
+    legacy = body.include_legacy_results or request.query_params.get(
+        "include_legacy_results", ""
+    ).lower() in ("true", "1")
+    return execute_out(answer, legacy=legacy, warnings=warnings)
+
+
+def asked_of(body: ExecuteRequest, namespace: str) -> tuple[Asked, list[str]]:
+    """The request as the step takes it: older forms folded, `inputs` winning over the top level."""
+    inputs = dict(body.inputs)
+    if isinstance(body.query, dict):
+        inputs = {**body.query, **inputs}
+    elif body.query is not None:
+        inputs.setdefault("query", body.query)
+    for name, value in (
+        ("user_id", body.user_id), ("session_id", body.session_id),
+        ("user_segment", inputs.get("segment", body.segment)),
+    ):  # fmt: skip
+        if value is not None:
+            inputs.setdefault(name, value)
+    if body.limit and body.page_size and body.limit != body.page_size:
+        raise invalid("$.page_size", "contradiction", "`limit` and `page_size` differ", "send one")
+    if body.purpose is not None and body.purpose not in PURPOSES:
+        raise invalid(
+            "$.purpose", "wrong_value", f"unknown purpose `{body.purpose}`",
+            f"one of: {', '.join(PURPOSES)}",
+        )  # fmt: skip
+    asked = Asked(
+        namespace=namespace, inputs=inputs, filters=body.filters,
+        limit=body.limit or body.page_size, purpose=body.purpose or "traffic",
+    )  # fmt: skip
+    return asked, _without_effect(body)
+
+
+def _without_effect(body: ExecuteRequest) -> list[str]:
+    sent = {
+        "return_presigned_urls": body.return_presigned_urls,
+        "skip_cache": body.skip_cache,
+        "settings": bool(body.settings),
+    }
+    return [f"`{name}` has no effect" for name, given in sent.items() if given]
+
+
+@get("/v1/retrievers/executions/{execution:str}")
+async def get_execution(request: AnyRequest, execution: str) -> dict[str, Any]:
+    """An execution read back from the log: documents shown with scores, weights and attribution."""
+    return await _execution(request, execution)
+
+
+@get("/v1/retrievers/{retriever:str}/executions/{execution:str}")
+async def get_retriever_execution(
+    request: AnyRequest, retriever: str, execution: str
+) -> dict[str, Any]:
+    """An execution of one retriever read back from the log."""
+    system, caller = admitted(request, "read")
+    served = system.live.retriever(caller.namespace, retriever)
+    found = await _execution(request, execution)
+    if found["retriever_id"] != f"ret_{served.retriever.retriever_id}":
+        raise _no_execution(execution)
+    return found
+
+
+def _no_execution(execution: str) -> NotFound:
+    return NotFound(
+        f"there is no execution `{execution}`", code="execution_not_found",
+        details={"resource": "execution", "id": execution},
+    )  # fmt: skip
+
+
+async def _execution(request: AnyRequest, execution: str) -> dict[str, Any]:
+    system, caller = admitted(request, "read")
+    wanted = strip(execution, "exec", path="path.execution_id")
+    await system.intake.flushed(timeout_ms=1000)
+    rows = await system.event_log.query(
+        "execution_by_id", namespace=caller.namespace, execution_id=wanted
+    )
+    if not rows:
+        raise _no_execution(execution)
+    shown = await system.event_log.query(
+        "impressions_of_execution", namespace=caller.namespace, execution_id=wanted
+    )
+    return execution_out(rows[0], shown)
+
+
+def execution_out(row: dict[str, Any], shown: list[dict[str, Any]]) -> dict[str, Any]:
+    """A logged execution as answered."""
+    searches = row["searches"]
+    weights = dict(zip(searches, row["weights"], strict=False))
+    at = iso(from_row_time(row["occurred_at"]))
+    context = {
+        "context_key": row["context_key"] or "prior", "context_level": row["context_level"],
+        "sampled_weights": weights, "feature_uris": searches,
+        "served": row["fusion"] == "learned", "reason": row["reason"] or None,
+        "variant": row["variant"], "bucket": row["bucket"],
+        "posterior_version": row["snapshot_id"], "seed": row["draw_seed"],
+        "shadow": msgspec.json.decode(row["shadow"]) if row["shadow"] else None,
+    }  # fmt: skip
+    return {
+        "execution_id": f"exec_{row['execution_id']}",
+        "retriever_id": f"ret_{row['retriever_id']}",
+        "retriever_version": row["retriever_version"],
+        "status": "degraded" if row["degraded"] else "completed",
+        "created_at": at, "completed_at": at, "purpose": row["purpose"],
+        "inputs": msgspec.json.decode(row["inputs"]),
+        "documents": [_shown_out(each, searches, weights) for each in shown],
+        "documents_retained": True, "total_returned": row["shown"],
+        "pagination": {"total": row["total"], "returned": row["shown"]},
+        "stage_statistics": {"stages": msgspec.json.decode(row["stages"]),
+                             "total_time_ms": row["latency_ms"]},
+        "fusion": row["fusion"], "degraded": row["degraded"],
+        **({"learned_fusion_context": context} if row["algorithm"] else {}),
+    }  # fmt: skip
+
+
+def _shown_out(
+    row: dict[str, Any], searches: list[str], weights: dict[str, float]
+) -> dict[str, Any]:
+    return {
+        "document_id": row["document_id"], "position": row["position"], "rank": row["position"],
+        "score": row["score"], "propensity": row["propensity"],
+        "attribution": [
+            {"feature_uri": uri, "norm_score": norm, "weight": weights.get(uri, 0.0),
+             "contribution": contribution}
+            for uri, norm, contribution in zip(
+                searches, row["norm_scores"], row["contributions"], strict=False)
+        ],
+    }  # fmt: skip
+
+
+HANDLERS = [execute, get_execution, get_retriever_execution]
+__all__ = ["HANDLERS", "execution_out"]

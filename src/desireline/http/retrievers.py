@@ -1,0 +1,145 @@
+"""Routes of retrievers: create, list, get, patch, delete, versions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar import Request, delete, get, patch, post
+
+from desireline.errors import invalid
+from desireline.http.body import Wire
+from desireline.http.caller import admitted
+from desireline.http.collections import refuse_unbuilt
+from desireline.http.conversion import retriever_out, version_out
+from desireline.http.wire.common import Deleted, ListRequest, paged
+from desireline.http.wire.retrievers import (
+    INPUT_TYPES,
+    CreateRetriever,
+    InputField,
+    PatchRetriever,
+    RetrieverOut,
+    RetrieverPatched,
+    RetrieversPage,
+    RetrieverVersions,
+    Stage,
+)
+
+AnyRequest = Request[Any, Any, Any]
+
+
+def _stages(sent: list[Stage]) -> list[dict[str, Any]]:
+    return [
+        {key: value for key, value in msgspec.to_builtins(stage).items() if value is not None}
+        for stage in sent
+    ]
+
+
+def _schema(sent: dict[str, InputField] | None) -> dict[str, Any] | None:
+    if sent is None:
+        return None
+    for name, field in sent.items():
+        if field.type not in INPUT_TYPES:
+            raise invalid(
+                f"$.input_schema.{name}.type", "wrong_value", f"unknown input type `{field.type}`",
+                f"one of: {', '.join(INPUT_TYPES)}",
+            )  # fmt: skip
+    schema: dict[str, Any] = msgspec.to_builtins(sent)
+    return schema
+
+
+@post("/v1/retrievers", status_code=200, dto=Wire[CreateRetriever], return_dto=None)
+async def create_retriever(request: AnyRequest, data: CreateRetriever) -> RetrieverOut:
+    """Create a retriever. What is odd but allowed comes back in `warnings`."""
+    system, caller = admitted(request, "write")
+    served = await system.retrievers.create(
+        caller.namespace, data.retriever_name, _stages(data.stages),
+        description=data.description or "", collection_identifiers=data.identifiers() or (),
+        input_schema=_schema(data.input_schema), tags=data.tags or (),
+        metadata=data.metadata or {}, display_config=data.display_config,
+        budget_limits=data.budget_limits,
+    )  # fmt: skip
+    return retriever_out(served, system.retrievers.warnings(served))
+
+
+@get("/v1/retrievers")
+async def get_retrievers(
+    request: AnyRequest, page: int = 1, page_size: int = 50
+) -> RetrieversPage:
+    """List retrievers, oldest first."""
+    return _page(request, page, page_size, "")
+
+
+@post("/v1/retrievers/list", status_code=200, dto=Wire[ListRequest], return_dto=None)
+async def list_retrievers(request: AnyRequest, data: ListRequest | None = None) -> RetrieversPage:
+    """List retrievers, oldest first; `search` looks into names."""
+    asked = data or ListRequest()
+    refuse_unbuilt(asked)
+    return _page(request, asked.page, asked.limit or asked.page_size or 50, asked.search or "")
+
+
+def _page(request: AnyRequest, page: int, size: int, search: str) -> RetrieversPage:
+    system, caller = admitted(request, "read")
+    size, page = min(max(size, 1), 1000), max(page, 1)
+    found = [
+        served for served in system.live.retrievers(caller.namespace)
+        if search.lower() in served.retriever.retriever_name.lower()
+    ]  # fmt: skip
+    shown = found[(page - 1) * size : page * size]
+    return RetrieversPage(
+        results=[retriever_out(served, system.retrievers.warnings(served)) for served in shown],
+        total=len(found),
+        pagination=paged(len(found), page, size, counted=True),
+    )
+
+
+@get("/v1/retrievers/{retriever:str}")
+async def get_retriever(request: AnyRequest, retriever: str) -> RetrieverOut:
+    """One retriever, by id or name."""
+    system, caller = admitted(request, "read")
+    served = system.live.retriever(caller.namespace, retriever)
+    return retriever_out(served, system.retrievers.warnings(served))
+
+
+@patch("/v1/retrievers/{retriever:str}", dto=Wire[PatchRetriever], return_dto=None)
+async def patch_retriever(
+    request: AnyRequest, retriever: str, data: PatchRetriever
+) -> RetrieverPatched:
+    """Change a retriever. A `feature_search` stage without `searches` is merged by its name."""
+    system, caller = admitted(request, "write")
+    served = system.live.retriever(caller.namespace, retriever)
+    given = {
+        "retriever_name": data.retriever_name, "description": data.description,
+        "collection_identifiers": data.identifiers(), "input_schema": _schema(data.input_schema),
+        "tags": data.tags, "metadata": data.metadata, "display_config": data.display_config,
+    }  # fmt: skip
+    changes = {key: value for key, value in given.items() if value is not None}
+    stages = None if data.stages is None else _stages(data.stages)
+    after = await system.retrievers.patch(served, stages, changes)
+    return RetrieverPatched(retriever=retriever_out(after, system.retrievers.warnings(after)))
+
+
+@delete("/v1/retrievers/{retriever:str}", status_code=200)
+async def delete_retriever(request: AnyRequest, retriever: str) -> Deleted:
+    """Delete a retriever; what it logged stays."""
+    system, caller = admitted(request, "write")
+    served = system.live.retriever(caller.namespace, retriever)
+    await system.retrievers.delete(served)
+    return Deleted(message=f"retriever `{served.retriever.retriever_name}` deleted")
+
+
+@get("/v1/retrievers/{retriever:str}/versions")
+async def retriever_versions(request: AnyRequest, retriever: str) -> RetrieverVersions:
+    """All versions of a retriever, newest first."""
+    system, caller = admitted(request, "read")
+    served = system.live.retriever(caller.namespace, retriever)
+    versions = [version_out(served, each) for each in await system.retrievers.versions(served)]
+    return RetrieverVersions(
+        results=versions, pagination=paged(len(versions), 1, max(1, len(versions)), counted=True)
+    )
+
+
+HANDLERS = [
+    create_retriever, get_retrievers, list_retrievers, get_retriever, patch_retriever,
+    delete_retriever, retriever_versions,
+]  # fmt: skip

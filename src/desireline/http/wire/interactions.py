@@ -1,0 +1,322 @@
+"""Interactions on the wire: create, batch, list, and what comes back.
+
+Knows names, aliases and limits of fields; what an interaction must satisfy is the step's business.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar, Literal
+
+import msgspec
+
+from desireline.core import signals, times
+from desireline.core.ids import is_id
+from desireline.errors import invalid
+from desireline.http.wire.common import Pagination
+from desireline.steps.capture import Page, Result, Selection, Sent, warning_of
+from desireline.steps.capture.linking import bare_execution_id
+from desireline.steps.capture.receipts import teaches_of
+from desireline.steps.capture.rows import Kept
+from desireline.types.log import NO_ID, Interaction
+
+MOST_ROWS = 1000
+DAY_MS = 86_400_000
+
+Text = Annotated[str, msgspec.Meta(max_length=512)]
+Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+Types = Annotated[list[str], msgspec.Meta(min_length=1, max_length=32)] | str
+Score = Annotated[float, msgspec.Meta(ge=-3e38, le=3e38)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+Size = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+_kept = msgspec.json.Decoder(Kept).decode
+_CURSOR = re.compile(r"[0-9a-f]{1,12}-[0-9a-f]{32}")
+
+
+class InteractionRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, gc=False):
+    """One act of a user on a result: `POST /v1/retrievers/interactions`.
+
+    `feature_id` is the `document_id` of the execute answer (either name), `interaction_type` one
+    or more signals of this one act, `position` the 0-based place in the list shown. With
+    `execution_id` the server knows query, user and the search that found the document.
+    `occurred_at` and `backfill` are for past acts.
+    """
+
+    feature_id: Identifier | None = None
+    document_id: Identifier | None = None
+    interaction_type: Types
+    position: Count | None = None
+    metadata: dict[str, Any] | None = None
+    user_id: Text | None = None
+    session_id: Text | None = None
+    execution_id: Text | None = None
+    retriever_id: Text | None = None
+    query_snapshot: dict[str, Any] | None = None
+    document_score: Score | None = None
+    result_set_size: Count | None = None
+    feature_uri: Text | None = None
+    occurred_at: Text | None = None
+    backfill: bool = False
+
+    def to_noun(self) -> Sent:
+        """Aliases folded. Raises Invalid when both names of the document are sent and differ."""
+        feature_id, document_id = self.feature_id, self.document_id
+        if feature_id and document_id and feature_id != document_id:
+            raise invalid(
+                "$.document_id", "contradiction", "`document_id` differs from `feature_id`",
+                "send one of them",
+            )  # fmt: skip
+        return Sent(
+            document_id=feature_id or document_id or "",
+            interaction_type=self.interaction_type,
+            position=self.position,
+            metadata=self.metadata,
+            user_id=self.user_id or "",
+            session_id=self.session_id or "",
+            execution_id=self.execution_id or "",
+            retriever_id=self.retriever_id or "",
+            query_snapshot=self.query_snapshot,
+            document_score=self.document_score,
+            result_set_size=self.result_set_size,
+            feature_uri=self.feature_uri or "",
+            occurred_at=self.occurred_at or "",
+            backfill=self.backfill,
+        )
+
+
+class InteractionOut(msgspec.Struct, kw_only=True):
+    """An interaction as answered. `position` is as sent, `rank` the absolute place in the log.
+
+    `feature_uri` is the search that the act is credited to, `client_feature_uri` what was sent.
+    `teaches` is null while the execution is not known yet (`attribution: pending`).
+    """
+
+    interaction_id: str | None
+    feature_id: str
+    document_id: str
+    interaction_type: tuple[str, ...]
+    position: int
+    rank: int | None
+    metadata: dict[str, Any]
+    timestamp: str
+    deduplicated: bool
+    attribution: str
+    teaches: bool | None
+    teaches_reason: str
+    warning: str | None
+    user_id: str | None
+    session_id: str | None
+    execution_id: str | None
+    retriever_id: str | None
+    query_snapshot: dict[str, Any] | None
+    document_score: float | None
+    result_set_size: int | None
+    feature_uri: str | None
+    client_feature_uri: str | None
+    warnings: list[str] | msgspec.UnsetType = msgspec.UNSET
+
+    @classmethod
+    def of(cls, row: Interaction, *, deduplicated: bool = False) -> InteractionOut:
+        """The answer about a row; `deduplicated`: it was not stored."""
+        kept = _kept(row.attributes)
+        return cls(
+            interaction_id=None if deduplicated else f"int_{row.interaction_id}",
+            feature_id=row.document_id,
+            document_id=row.document_id,
+            interaction_type=row.interaction_type,
+            position=max(row.position_as_sent, 0),
+            rank=row.position if row.attribution in ("logged", "inferred") else None,
+            metadata=kept.metadata,
+            timestamp=times.iso(times.from_row_time(row.occurred_at)),
+            deduplicated=deduplicated,
+            attribution=row.attribution,
+            teaches=False if deduplicated else teaches_of(row),
+            teaches_reason="deduplicated" if deduplicated else row.teaches_reason,
+            warning=warning_of(row, deduplicated=deduplicated),
+            user_id=row.user_id or None,
+            session_id=row.session_id or None,
+            execution_id=_execution_id(row, kept),
+            retriever_id=_retriever_id(row.retriever_id),
+            query_snapshot=kept.query_snapshot,
+            document_score=row.document_score,
+            result_set_size=row.result_set_size,
+            feature_uri=row.feature_uri or None,
+            client_feature_uri=row.client_feature_uri or None,
+        )
+
+
+def _execution_id(row: Interaction, kept: Kept) -> str | None:
+    if kept.execution_id:
+        return kept.execution_id
+    return None if row.execution_id == NO_ID else f"exec_{row.execution_id}"
+
+
+def _retriever_id(stored: str) -> str | None:
+    return f"ret_{stored}" if is_id(stored) else stored or None
+
+
+class BatchRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """`POST /v1/retrievers/interactions/batch`: 1 to 1,000 acts, live or past, each taken alone."""
+
+    interactions: Annotated[
+        list[InteractionRequest], msgspec.Meta(min_length=1, max_length=MOST_ROWS)
+    ]
+
+
+class BatchEnvelope(msgspec.Struct, forbid_unknown_fields=True):
+    """The same body as it is really decoded: the rows stay bytes, so that each can fail alone."""
+
+    interactions: list[msgspec.Raw]
+
+
+class BatchAnswer(msgspec.Struct, kw_only=True):
+    """What became of each row of a batch; `errors` repeats the failed ones as `index: message`."""
+
+    created: int
+    failed: int
+    deduplicated: int
+    errors: list[str]
+    results: list[Result]
+
+    @classmethod
+    def of(cls, results: list[Result]) -> BatchAnswer:
+        """The totals of these results."""
+        statuses = [result.status for result in results]
+        return cls(
+            created=statuses.count("created"),
+            failed=statuses.count("failed"),
+            deduplicated=statuses.count("deduplicated"),
+            errors=[f"{each.index}: {each.error}" for each in results if each.error is not None],
+            results=results,
+        )
+
+
+class Sort(msgspec.Struct, forbid_unknown_fields=True):
+    """The order of a list; interactions are sorted by time only."""
+
+    field: Literal["timestamp", "occurred_at"] = "timestamp"
+    direction: Literal["asc", "desc"] = "desc"
+
+
+class Paging(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Which page: `limit` or `page_size`, `page` (1-based, any depth), `offset` or `cursor`."""
+
+    limit: Size | None = None
+    page_size: Size | None = None
+    page: Annotated[int, msgspec.Meta(ge=1, le=4_000_000)] | None = None
+    offset: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] | None = None
+    cursor: str | None = None
+    next_cursor: str | None = None
+    after: str | None = None
+    include_total: bool | None = None
+
+
+class ListInteractionsRequest(Paging, forbid_unknown_fields=True, kw_only=True):
+    """Which interactions: every field narrows. `days` counts back from now."""
+
+    execution_id: str | None = None
+    retriever_id: str | None = None
+    session_id: str | None = None
+    user_id: str | None = None
+    feature_id: str | None = None
+    document_id: str | None = None
+    interaction_type: list[str] | str | None = None
+    attribution: Literal["logged", "client", "inferred", "none", "pending"] | None = None
+    days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] | None = None
+    created_after: str | None = None
+    created_before: str | None = None
+    sort: Sort | None = None
+    sorts: Annotated[list[Sort], msgspec.Meta(max_length=1)] | None = None
+    not_available: ClassVar[frozenset[str]] = frozenset({"filters", "search", "variant", "case_sensitive"})
+
+    def to_noun(
+        self, namespace: str, now_ms: int, retriever_ids: Callable[[str], tuple[str, ...]]
+    ) -> Selection:
+        """The selection; `retriever_ids` finds a retriever by id or name."""
+        sort = self.sort or (self.sorts or [Sort()])[0]
+        after = times.parse_iso(self.created_after, "$.created_after") if self.created_after else 0
+        return Selection(
+            namespace=namespace,
+            execution_ids=(bare_execution_id(self.execution_id),) if self.execution_id else (),
+            retriever_ids=retriever_ids(self.retriever_id) if self.retriever_id else (),
+            session_ids=_any(self.session_id),
+            user_ids=_any(self.user_id),
+            document_ids=_any(self.feature_id or self.document_id),
+            interaction_types=signals.check(self.interaction_type) if self.interaction_type else (),
+            attributions=_any(self.attribution),
+            after_ms=max(after, now_ms - self.days * DAY_MS) if self.days else after,
+            before_ms=times.parse_iso(self.created_before, "$.created_before")
+            if self.created_before
+            else times.LATEST_MS,
+            direction=1 if sort.direction == "asc" else -1,
+        )
+
+
+def _any(value: str | None) -> tuple[str, ...]:
+    return (value,) if value else ()
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a page lies: `size` rows of page `page`, from `offset` or behind `cursor`."""
+
+    size: int
+    page: int
+    offset: int
+    cursor: str = ""
+    counted: bool = False
+
+    @classmethod
+    def of(cls, sent: Paging) -> Place:
+        """The place that the several names mean. Raises Invalid for a cursor that is not ours."""
+        size = sent.limit or sent.page_size or 50
+        cursor = sent.cursor or sent.next_cursor or sent.after or ""
+        if cursor and not _CURSOR.fullmatch(cursor):
+            raise invalid(
+                "$.cursor", "invalid_cursor", "`cursor` is not one of ours",
+                "send pagination.next_cursor of the page before",
+            )  # fmt: skip
+        page = sent.page or (sent.offset or 0) // size + 1
+        offset = (page - 1) * size if sent.offset is None else sent.offset
+        return cls(size, page, 0 if cursor else offset, cursor, bool(sent.include_total))
+
+
+class InteractionsPage(msgspec.Struct, kw_only=True):
+    """A page of interactions; `items` repeats `results` (an older name)."""
+
+    results: list[InteractionOut]
+    items: list[InteractionOut]
+    pagination: Pagination
+    warnings: list[str] = []
+
+    @classmethod
+    def of(cls, page: Page, place: Place) -> InteractionsPage:
+        """The answer about a page."""
+        rows = [InteractionOut.of(row) for row in page.rows]
+        total = page.total
+        pagination = Pagination(
+            total=total,
+            total_pages=None if total is None else -(-total // place.size),
+            page=place.page,
+            page_size=place.size,
+            next_page=place.page + 1 if page.cursor else None,
+            previous_page=place.page - 1 if place.page > 1 else None,
+            next_cursor=page.cursor or None,
+        )
+        return cls(results=rows, items=rows, pagination=pagination, warnings=list(page.warnings))
+
+
+class InteractionDeleted(msgspec.Struct, kw_only=True):
+    """A deletion; `deleted` is false when there was nothing (any more)."""
+
+    interaction_id: str
+    deleted: bool
+    message: str
+    success: bool = True
+
+
+__all__ = [
+    "MOST_ROWS", "BatchAnswer", "BatchEnvelope", "BatchRequest", "InteractionDeleted",
+    "InteractionOut", "InteractionRequest", "InteractionsPage", "ListInteractionsRequest", "Paging",
+    "Place", "Sort",
+]  # fmt: skip

@@ -1,0 +1,273 @@
+"""The corpus: collections, their feature registries, and documents in and out.
+
+Knows ports; each document of a batch stands or falls alone. Knows no HTTP and no engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from desireline.core.times import iso
+from desireline.errors import AlreadyExists, FieldError, Invalid, NotFound, invalid
+from desireline.ports import Clock, CollectionCatalog, Metrics, SearchIndex
+from desireline.types.retriever import Collection, Document, Feature, FilterTree
+
+MAX_BATCH = 5_000
+
+
+class Book(Protocol):
+    """The in-memory mirror of collections."""
+
+    def collection(self, namespace: str, id_or_name: str) -> Collection:
+        """Raises `errors.NotFound`."""
+
+    def collections(self, namespace: str) -> Sequence[Collection]:
+        """All of a namespace."""
+
+    def put_collection(self, collection: Collection) -> None:
+        """Swap or add."""
+
+    def remove_collection(self, collection_id: str) -> None:
+        """Forget."""
+
+
+class Index(SearchIndex, Protocol):
+    """A search index that can check one document."""
+
+    def check(self, collection: Collection, document: Document) -> None:
+        """Raises `errors.Invalid` naming the place."""
+
+
+class Growing(Index, Protocol):
+    """An index that can build a new version beside the serving one."""
+
+    async def rebuild(self, old: Collection, new: Collection) -> bool:
+        """Build and fill the folder of `new` while `old` serves; writes reach both meanwhile."""
+
+    def drop_version(self, collection: Collection) -> None:
+        """Remove the old version's folder."""
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of one document of a batch; `error` is None when it was stored."""
+
+    index: int
+    document_id: str
+    error: FieldError | None = None
+
+
+class Ports(msgspec.Struct, frozen=True, kw_only=True):
+    """What the corpus is bound to. `touched(collection)` is told after every write."""
+
+    catalog: CollectionCatalog
+    book: Book
+    index: Growing
+    clock: Clock
+    mint: Callable[[], str]
+    metrics: Metrics
+    touched: Callable[[Collection], None]
+
+
+class Corpus:
+    """Collections and documents."""
+
+    def __init__(self, ports: Ports) -> None:
+        self.ports = ports
+
+    async def create(
+        self, namespace: str, name: str, features: Sequence[Feature], *,
+        description: str = "", metadata: dict[str, Any] | None = None,
+    ) -> Collection:  # fmt: skip
+        """A new, empty collection. Raises AlreadyExists, Invalid (duplicate feature_uri)."""
+        _distinct(features)
+        now = iso(self.ports.clock())
+        collection = Collection(
+            collection_id=self.ports.mint(), collection_name=name, namespace=namespace,
+            features=tuple(features), description=description, metadata=metadata or {},
+            created_at=now, updated_at=now,
+        )  # fmt: skip
+        if any(c.collection_name == name for c in self.ports.book.collections(namespace)):
+            raise _taken(name)
+        self.ports.index.create(collection)
+        await self.ports.catalog.create(collection)
+        self.ports.book.put_collection(collection)
+        return collection
+
+    async def update(
+        self, collection: Collection, **changes: Any
+    ) -> Collection:
+        """Change name, description or metadata. Raises AlreadyExists."""
+        now = iso(self.ports.clock())
+        kept = {key: value for key, value in changes.items() if value is not None}
+
+        def change(current: Collection) -> Collection:
+            return msgspec.structs.replace(current, updated_at=now, **kept)
+
+        changed = await self.ports.catalog.update(
+            collection.namespace, collection.collection_id, change
+        )
+        self.ports.book.put_collection(changed)
+        return changed
+
+    async def rebuild(self, collection: Collection, features: Sequence[Feature]) -> Collection:
+        """A new feature registry (or a new encoding): built beside the old index, then swapped."""
+        _distinct(features)
+        grown = msgspec.structs.replace(
+            collection, features=tuple(features), index_version=collection.index_version + 1
+        )
+        await self.ports.index.rebuild(collection, grown)
+
+        def change(current: Collection) -> Collection:
+            return msgspec.structs.replace(
+                current, features=grown.features, index_version=grown.index_version,
+                updated_at=iso(self.ports.clock()),
+            )  # fmt: skip
+
+        changed = await self.ports.catalog.update(
+            collection.namespace, collection.collection_id, change
+        )
+        self.ports.book.put_collection(changed)
+        self.ports.index.drop_version(collection)
+        return changed
+
+    async def delete(self, collection: Collection) -> None:
+        """Drop a collection with its documents."""
+        await self.ports.catalog.delete(collection.namespace, collection.collection_id)
+        self.ports.book.remove_collection(collection.collection_id)
+        self.ports.index.drop(collection)
+
+    async def upsert(self, collection: Collection, sent: Sequence[Any]) -> list[Outcome]:
+        """Insert or replace; one outcome a document, in order. Raises Invalid for the envelope."""
+        if not sent:
+            raise invalid("$.documents", "empty", "`documents` is empty", "send at least one")
+        if len(sent) > MAX_BATCH:
+            raise invalid(
+                "$.documents", "too_many", f"{len(sent)} documents in one request",
+                f"send at most {MAX_BATCH}",
+            )  # fmt: skip
+        good: list[Document] = []
+        outcomes: list[Outcome] = []
+        for place, value in enumerate(sent):
+            outcome = self._checked(collection, value, place, good)
+            outcomes.append(outcome)
+        if good:
+            await self.ports.index.upsert(collection, good)
+            self.ports.touched(collection)
+        self.ports.metrics.count("documents", len(good), outcome="upserted")
+        self.ports.metrics.count("documents", len(sent) - len(good), outcome="failed")
+        return outcomes
+
+    def _checked(
+        self, collection: Collection, value: Any, place: int, good: list[Document]
+    ) -> Outcome:
+        document_id = ""
+        try:
+            document = document_of(collection, value, f"$.documents[{place}]")
+            document_id = document.document_id
+            self.ports.index.check(collection, document)
+        except Invalid as error:
+            return Outcome(place, document_id, _placed(error, place))
+        good.append(document)
+        return Outcome(place, document_id)
+
+    async def patch(self, collection: Collection, updates: Sequence[dict[str, Any]]) -> list[Outcome]:
+        """Partial updates: given fields replace (null removes), the rest stays."""
+        outcomes, whole = [], []
+        for place, update in enumerate(updates):
+            document_id = update.get("document_id")
+            fields = update.get("fields", {k: v for k, v in update.items() if k != "document_id"})
+            found = self.ports.index.get(collection, [str(document_id)])
+            if not found or not isinstance(fields, dict):
+                error = FieldError(
+                    f"$.updates[{place}].document_id", "document_not_found",
+                    f"there is no document `{document_id}`", "upsert it first",
+                )  # fmt: skip
+                outcomes.append(Outcome(place, str(document_id or ""), error))
+                continue
+            merged = {**found[0].fields, **fields}
+            kept = {key: each for key, each in merged.items() if each is not None}
+            whole.append({**kept, "document_id": document_id, "_vectors": found[0].vectors})
+            outcomes.append(Outcome(place, str(document_id)))
+        if whole:
+            done = iter(await self.upsert(collection, whole))
+            outcomes = [o if o.error else msgspec.structs.replace(next(done), index=o.index)
+                        for o in outcomes]  # fmt: skip
+        return outcomes
+
+    def get(self, collection: Collection, document_id: str) -> Document:
+        """Raises NotFound."""
+        found = self.ports.index.get(collection, [document_id])
+        if not found:
+            raise NotFound(
+                f"there is no document `{document_id}` in `{collection.collection_name}`",
+                code="document_not_found",
+                details={"resource": "document", "id": document_id},
+            )
+        return found[0]
+
+    async def remove(self, collection: Collection, document_ids: Sequence[str]) -> int:
+        """Delete by id; how many existed."""
+        removed = await self.ports.index.delete(collection, document_ids)
+        self.ports.metrics.count("documents", removed, outcome="deleted")
+        return removed
+
+    def page(
+        self, collection: Collection, where: FilterTree | None, limit: int, cursor: str
+    ) -> tuple[list[Document], str]:
+        """A page in document_id order, and the next cursor ("" = last)."""
+        return self.ports.index.list(collection, where, limit, cursor)
+
+    def count(self, collection: Collection, where: FilterTree | None = None) -> int:
+        """How many documents (match)."""
+        return self.ports.index.count(collection, where)
+
+
+def document_of(collection: Collection, value: Any, path: str) -> Document:
+    """A document as sent: `document_id`, own fields at root, `_vectors` by feature_uri."""
+    if not isinstance(value, dict):
+        raise invalid(path, "wrong_type", "a document must be an object")
+    document_id = value.get("document_id")
+    if isinstance(document_id, int) and not isinstance(document_id, bool):
+        document_id = str(document_id)
+    if not isinstance(document_id, str) or not 1 <= len(document_id) <= 512:
+        raise invalid(
+            f"{path}.document_id", "required_field",
+            "a document needs `document_id`, a string of 1 to 512 characters",
+        )  # fmt: skip
+    vectors = value.get("_vectors") or {}
+    if not isinstance(vectors, dict):
+        raise invalid(f"{path}._vectors", "wrong_type", "`_vectors` must be an object by feature_uri")
+    own = {k: v for k, v in value.items() if k not in ("document_id", "_vectors", "_internal", "collection_id")}
+    return Document(
+        document_id=document_id, collection_id=collection.collection_id, fields=own, vectors=vectors
+    )
+
+
+def _distinct(features: Sequence[Feature]) -> None:
+    uris = [feature.feature_uri for feature in features]
+    for place, uri in enumerate(uris):
+        if uri in uris[:place]:
+            raise invalid(
+                f"$.features[{place}].feature_uri", "duplicate_name", f"`{uri}` is registered twice"
+            )
+
+
+def _placed(error: Invalid, place: int) -> FieldError:
+    """The complaint about one document, with its place in the batch."""
+    if not error.fields:
+        return FieldError(f"$.documents[{place}]", error.code, error.message, error.hint)
+    first = error.fields[0]
+    path = first.path
+    if not path.startswith("$.documents["):
+        path = f"$.documents[{place}]{path.removeprefix('$')}"
+    return msgspec.structs.replace(first, path=path)
+
+
+def _taken(name: str) -> AlreadyExists:
+    return AlreadyExists(
+        f"a collection named `{name}` exists", code="collection_name_taken",
+        hint="choose another name, or update the existing one", details={"name": name},
+    )  # fmt: skip

@@ -1,0 +1,106 @@
+"""Which weights this request gets: rollout, session pin, draw. Reads memory only.
+
+Knows the order of decision and that a session keeps its weights. The formulas are in `core`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from desireline.core import policy, rollout
+from desireline.core.contexts import context_of, subject_of
+from desireline.core.seeds import generator, seed_of
+from desireline.core.snapshot import Served
+from desireline.ports import RecentExecution, RecentExecutions
+from desireline.steps.serve.request import Choice, Request
+from desireline.types.learning import Context, Decision, Weights
+
+PIN_MS = 30 * 60_000
+DRAWS = 64
+
+
+class Decider:
+    """Chooses weights; remembers nothing itself (pins are the recent executions of a subject)."""
+
+    def __init__(
+        self,
+        recent: RecentExecutions,
+        sessions: Mapping[tuple[str, str], Any],
+        milliseconds: Callable[[], float],
+    ) -> None:
+        self.recent, self.sessions, self.milliseconds = recent, sessions, milliseconds
+        self.breakers: dict[str, rollout.Breaker] = {}
+
+    def choose(self, served: Served, request: Request, execution_id: str, now_ms: int) -> Choice:
+        """The decision for one request on a retriever with a learned stage."""
+        config = served.learning
+        context = context_of(
+            config, request.inputs, request.user_id, request.session_id, request.segment
+        )
+        breaker = self.breakers.get(served.retriever.retriever_id, rollout.Breaker())
+        decision = rollout.decide(
+            config,
+            served.rollout,
+            request.user_id in served.opted_out,
+            request.user_id or request.session_id or execution_id,
+            served.retriever.retriever_id,
+            breaker_open=rollout.is_open(breaker, now_ms),
+        )
+        started = self.milliseconds()
+        draw = self._draw(served, request, context, execution_id, now_ms)
+        late = self.milliseconds() - started > config.circuit_breaker_timeout_ms
+        self.breakers[served.retriever.retriever_id] = rollout.note(breaker, now_ms, late)
+        if late and decision.learned:
+            decision = Decision(learned=False, reason="circuit_breaker", bucket=decision.bucket)
+        return _choice(decision, context, draw)
+
+    def _draw(
+        self, served: Served, request: Request, context: Context, execution_id: str, now_ms: int
+    ) -> _Draw:
+        subject = subject_of(request.session_id, request.user_id, execution_id)
+        pinned = self._pinned(served, subject, now_ms)
+        if pinned is not None and pinned.weights is not None and pinned.draws is not None:
+            return _Draw(pinned.weights, pinned.draws, pinned.draw_seed, pinned.snapshot_id)
+        config, count = served.learning, len(served.uris)
+        retriever_id = served.retriever.retriever_id
+        session = self.sessions.get((retriever_id, request.session_id))
+        seed = seed_of(retriever_id, subject, str(served.snapshot_id))
+        nodes = served.state.nodes
+        weights = policy.choose(nodes, context, config, count, now_ms, generator(seed), session)
+        if weights.level == "prior":
+            return _Draw(weights, None, seed, served.snapshot_id)
+        again = generator(seed_of(str(seed), "propensity"))
+        draws = policy.draws(nodes, context, config, count, now_ms, again, DRAWS, session)
+        return _Draw(weights, draws, seed, served.snapshot_id)
+
+    def _pinned(self, served: Served, subject: str, now_ms: int) -> RecentExecution | None:
+        """The execution whose weights this subject keeps: not older than 30 minutes, no act since."""
+        last = self.recent.last_of(served.retriever.retriever_id, subject)
+        if last is None or last.engaged or now_ms - last.at_ms > PIN_MS:
+            return None
+        return last if last.searches == served.uris else None
+
+
+class _Draw:
+    """A draw with its provenance."""
+
+    def __init__(self, weights: Weights, draws: Any, seed: int, snapshot_id: int) -> None:
+        self.weights, self.draws, self.seed, self.snapshot_id = weights, draws, seed, snapshot_id
+
+
+def _choice(decision: Decision, context: Context, draw: _Draw) -> Choice:
+    no_data = draw.weights.level == "prior"
+    return Choice(
+        decision=decision,
+        context=context,
+        weights=draw.weights,
+        draws=draw.draws,
+        seed=draw.seed,
+        snapshot_id=draw.snapshot_id,
+        served=decision.learned and not no_data,
+        reason=decision.reason or ("no_data" if no_data else ""),
+        variant="learned" if decision.learned else "static",
+    )
+
+

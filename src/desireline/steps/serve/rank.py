@@ -1,0 +1,146 @@
+"""From runs and a decision to the order that is served, and how probable it was.
+
+Knows fusion, the exploration swap and propensities (all formulas in `core`); knows no storage.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from desireline.core import fusion, propensity, rollout
+from desireline.core.recipe import SearchStage
+from desireline.core.seeds import generator, seed_of
+from desireline.core.snapshot import Served
+from desireline.steps.serve.request import Choice, Retrieved
+
+SHADOW_TOP = 50
+PROPENSITY_DEPTH = 100
+
+
+class Ranked(msgspec.Struct, frozen=True, kw_only=True):
+    """The served list (`served`), and on a learned stage the same candidates with normalised scores.
+
+    `order` (n,) are rows of `served`, best first, after the exploration swap at `explored_at`.
+    `learned` is the fusion of complete runs: under its own weights when they are served, else under
+    equal ones; it carries the normalised scores that the log keeps (None: not a learned stage).
+    """
+
+    served: fusion.Fused
+    learned: fusion.Fused | None
+    method: str
+    weights: tuple[float, ...]
+    static_weights: tuple[float, ...]
+    explored_at: int = -1
+    shadow: dict[str, Any] | None = None
+
+
+def rank(stage: SearchStage, served: Served, found: Retrieved, choice: Choice | None, key: str) -> Ranked:
+    """Fuse as decided: learned weights if they are served, the static fusion otherwise."""
+    uris = [search.feature_uri for search in stage.searches]
+    static = tuple(stage.static.weights.get(uri, 1.0) for uri in uris)
+    k = round(stage.rrf_k)
+    if choice is None:
+        listed = fusion.fuse(found.returned, static, stage.static.fusion, rrf_k=k)
+        return Ranked(
+            served=listed, learned=None, method=stage.static.fusion, weights=static,
+            static_weights=static,
+        )  # fmt: skip
+    base = served.learning.base
+    own = fusion.fuse(found.complete, choice.weights.values, "learned", base=base, rrf_k=k)
+    if not choice.served:
+        listed = fusion.fuse(found.returned, static, stage.static.fusion, rrf_k=k)
+        shadow = _shadow(own, listed, choice) if choice.decision.shadow else None
+        return Ranked(
+            served=listed, learned=own, method=stage.static.fusion, weights=static,
+            static_weights=static, shadow=shadow,
+        )  # fmt: skip
+    rng = generator(seed_of(str(choice.seed), key, "explore"))
+    _, swapped = rollout.explore_swap(own.ids, rng, served.learning.exploration_traffic)
+    return Ranked(
+        served=_swapped(own, swapped), learned=own, method="learned",
+        weights=choice.weights.values, static_weights=static, explored_at=swapped,
+    )  # fmt: skip
+
+
+def _swapped(listed: fusion.Fused, at: int) -> fusion.Fused:
+    """The list with the pair at `at`, `at` + 1 exchanged."""
+    if at < 0:
+        return listed
+    order = np.arange(len(listed.ids))
+    order[[at, at + 1]] = order[[at + 1, at]]
+    return fusion.Fused(
+        [listed.ids[row] for row in order], listed.scores[order], listed.raw[order],
+        listed.ranks[order], listed.norm[order], listed.contributions[order],
+        listed.winner[order], listed.bounds,
+    )  # fmt: skip
+
+
+def _shadow(own: fusion.Fused, listed: fusion.Fused, choice: Choice) -> dict[str, Any]:
+    """What would have been served: weights, top ids, overlap at 10, Kendall's tau with the static."""
+    ids, shown = own.ids[:SHADOW_TOP], listed.ids[:SHADOW_TOP]
+    return {
+        "weights": list(choice.weights.values),
+        "top": ids,
+        "overlap_at_10": len(set(ids[:10]) & set(shown[:10])) / max(1, min(10, len(shown))),
+        "kendall_tau": kendall_tau(ids, shown),
+    }
+
+
+def kendall_tau(left: list[str], right: list[str]) -> float:
+    """Kendall's tau over the ids both lists hold; 1 for fewer than two.
+
+    >>> kendall_tau(["a", "b", "c"], ["a", "b", "c"]), kendall_tau(["a", "b"], ["b", "a"])
+    (1.0, -1.0)
+    """
+    place = {document_id: at for at, document_id in enumerate(right)}
+    common = np.array([place[i] for i in left if i in place])
+    if len(common) < 2:
+        return 1.0
+    upper = np.triu_indices(len(common), 1)
+    signs = np.sign(common[None, :] - common[:, None])[upper]
+    return float(signs.mean())
+
+
+def propensities(ranked: Ranked, choice: Choice | None, depth: int, share: float) -> list[float]:
+    """P(document at this rank | policy) of the first `depth` documents shown.
+
+    A static ranking is certain. A learned one is re-drawn 64 times; the exploration swap, which
+    moves a document one place with probability `share` / (number of pairs), is mixed in exactly.
+    """
+    if choice is None or not choice.served or choice.draws is None or ranked.learned is None:
+        return [1.0] * depth
+    own = ranked.learned
+    ties = fusion.id_order(own.ids)
+    place = {document_id: row for row, document_id in enumerate(own.ids)}
+    order = np.array([place[i] for i in ranked.served.ids[:depth]], dtype=np.intp)
+    if share <= 0 or len(own.ids) < 2:
+        found = propensity.rank_propensities(own.norm, choice.draws, order, tie_order=ties)
+        return [float(value) for value in found]
+    near = _near(own.norm, choice.draws, order, ties)
+    return _mixed(near, len(own.ids), share)
+
+
+def _near(norm: Any, draws: Any, order: Any, ties: Any) -> npt.NDArray[np.float64]:
+    """(3, k): probability of each shown document at the rank above its own, its own, and below."""
+    scores = propensity.linear_scores(norm, draws)
+    counts = np.zeros((3, len(order)))
+    for rank_, row in enumerate(order):
+        own = scores[:, row : row + 1]
+        before = (scores > own).sum(axis=1) + ((scores == own) & (ties < ties[row])).sum(axis=1)
+        for offset in (-1, 0, 1):
+            counts[offset + 1, rank_] = np.count_nonzero(before == rank_ + offset)
+    return counts / len(scores)
+
+
+def _mixed(near: npt.NDArray[np.float64], count: int, share: float) -> list[float]:
+    """Without a swap at its own rank; with one, from the neighbouring rank."""
+    ranks = np.arange(near.shape[1])
+    pairs = count - 1
+    above, below = (ranks > 0) / pairs, (ranks < count - 1) / pairs
+    moved = near[1] * (1 - above - below) + near[0] * above + near[2] * below
+    mixed: list[float] = ((1 - share) * near[1] + share * moved).tolist()
+    return mixed

@@ -1,0 +1,43 @@
+"""Projected weights sum to 1, keep their bounds, and keep ratios inside them."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from desireline.core.projection import bounds, project
+
+rows = st.integers(1, 25).flatmap(
+    lambda size: st.lists(st.floats(0, 1e6), min_size=size, max_size=size)
+)
+
+
+@given(rows, st.floats(0, 0.5), st.floats(0.5, 1))
+def test_bounds_and_sum(theta: list[float], low: float, high: float):
+    weights = project(theta, low, high)
+    floor, ceiling = bounds(len(theta), low, high)
+    assert abs(weights.sum() - 1) < 1e-9
+    assert weights.min() >= floor - 1e-12
+    assert weights.max() <= ceiling + 1e-12
+
+
+@given(st.lists(st.floats(1e-3, 1e3), min_size=2, max_size=12), st.floats(0, 0.2))
+def test_ratios_inside_the_bounds_and_the_order_are_kept(theta: list[float], low: float):
+    weights = project(theta, low, 0.95)
+    floor, ceiling = bounds(len(theta), low, 0.95)
+    inside = (weights > floor + 1e-9) & (weights < ceiling - 1e-9)
+    scale = weights[inside] / np.array(theta)[inside]
+    np.testing.assert_allclose(scale, scale[:1].repeat(len(scale)), rtol=1e-6)
+    assert (np.diff(weights[np.argsort(theta)]) >= -1e-12).all()
+
+
+@given(st.lists(st.lists(st.floats(0, 10), min_size=3, max_size=3), min_size=1, max_size=8))
+def test_rows_are_projected_one_by_one(theta: list[list[float]]):
+    together = project(theta, 0.05, 0.6)
+    alone = np.stack([project(row, 0.05, 0.6) for row in theta])
+    np.testing.assert_allclose(together, alone, rtol=0, atol=1e-12)
+
+
+def test_nothing_known_is_equal_weights():
+    assert project([0.0, 0.0, 0.0, 0.0], 0.05, 0.95).tolist() == [0.25] * 4

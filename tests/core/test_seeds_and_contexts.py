@@ -1,0 +1,81 @@
+"""Seeds keep their parts apart; contexts exist only where a value does."""
+
+import hashlib
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from desireline.core import contexts, seeds
+from desireline.types.learning import LearningConfig
+
+names = st.text(max_size=8)
+
+
+@given(st.lists(names, max_size=4), st.lists(names, max_size=4))
+def test_seeds_are_equal_only_for_equal_parts(one, other):
+    assert (seeds.seed_of(*one) == seeds.seed_of(*other)) == (one == other)
+
+
+@given(st.integers(0, 2**64 - 1))
+def test_a_seed_gives_one_stream(seed):
+    assert seeds.generator(seed).random(3).tolist() == seeds.generator(seed).random(3).tolist()
+
+
+def test_a_seed_is_the_same_on_every_machine():
+    assert seeds.seed_of("ret", "session") == 16417163716383446216
+    assert seeds.generator(1).integers(1000, size=4).tolist() == [473, 511, 755, 950]
+
+
+def test_the_personal_key_is_sha1_over_the_json_of_the_values():
+    digest = hashlib.sha1(b'["u1"]', usedforsecurity=False).hexdigest()[:16]
+    assert contexts.context_of(LearningConfig(), {"user_id": "u1"}).personal == f"personal:{digest}"
+
+
+def test_inputs_win_over_the_arguments():
+    by_input = contexts.context_of(LearningConfig(), {"user_id": "a"}, user_id="b")
+    assert by_input == contexts.context_of(LearningConfig(), {}, user_id="a")
+
+
+def test_segment_is_an_alias_of_user_segment():
+    config = LearningConfig(demographic_features=("INPUT.user_segment",))
+    keys = {
+        contexts.context_of(config, {"segment": "x"}).demographic,
+        contexts.context_of(config, {"user_segment": "x"}).demographic,
+        contexts.context_of(config, {}, segment="x").demographic,
+        contexts.context_of(
+            LearningConfig(demographic_features=("inputs.segment",)), {}, segment="x"
+        ).demographic,
+    }
+    assert len(keys) == 1
+    assert keys.pop().startswith("demographic:")
+
+
+def test_a_level_without_values_does_not_exist():
+    config = LearningConfig(demographic_features=("INPUT.country", "INPUT.device_type"))
+    found = contexts.context_of(config, {"country": None, "other": 1})
+    assert found.keys == ("global",)
+    assert found.session == ""
+    half = contexts.context_of(config, {"country": "at"})
+    assert half.demographic
+    assert half.demographic != contexts.context_of(config, {"device_type": "at"}).demographic
+
+
+def test_without_features_or_with_the_global_strategy_only_global_is_left():
+    assert contexts.context_of(LearningConfig(context_features=()), {}, "u").keys == ("global",)
+    config = LearningConfig(fallback_strategy="global", demographic_features=("INPUT.x",))
+    found = contexts.context_of(config, {"x": 1}, "u", "s")
+    assert found.keys == ("global",)
+    assert found.session
+
+
+def test_numbers_count_as_their_text_and_dots_go_deeper():
+    config = LearningConfig(context_features=("INPUT.user.id",))
+    seven = {contexts.context_of(config, {"user": {"id": v}}).personal for v in (7, 7.0, "7")}
+    assert len(seven) == 1
+    assert contexts.context_of(config, {"user": "x"}).personal == ""
+
+
+def test_the_subject_is_the_session_else_the_user_else_the_execution():
+    assert contexts.subject_of("s", "u", "e") == "s"
+    assert contexts.subject_of("", "u", "e") == "u"
+    assert contexts.subject_of("", "", "e") == "e"
