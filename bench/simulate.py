@@ -149,13 +149,13 @@ def mean_quality(
     reached = []
     for taste, users in sorted(shares.items()):
         chosen = [
-            policy.mean_weights(
+            policy.mean(policy.ready(
                 nodes,
                 context_of(world, shopper),
                 config or LearningConfig(),
                 SEARCHES,
                 at * EVERY_MS,
-            ).values
+            )).values
             for shopper, _ in users.values()
         ]
         quality = esci.quality(world.questions, np.array(chosen), taste)
@@ -196,7 +196,9 @@ def run(world: World, config: LearningConfig | None, seed: int, searches: int) -
         question = world.questions[shopper.query]
         taste = taste_of(world, shopper, number / searches)
         context = context_of(world, shopper)
-        weights = policy.choose(nodes, context, settings, SEARCHES, number * EVERY_MS, draw_rng)
+        weights = policy.draw(
+            policy.ready(nodes, context, settings, SEARCHES, number * EVERY_MS), draw_rng
+        )
         shown = page_of(served(question, weights))
         rows = [question.by_id[each.document_id] for each in shown]
         tally.page(world, question, rows, taste)

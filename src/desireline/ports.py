@@ -184,7 +184,7 @@ class SearchIndex(Protocol):
     def get(self, collection: Collection, document_ids: Sequence[str]) -> list[Document]:
         """Documents by id, in that order; unknown ids are left out."""
 
-    def list(
+    def page(
         self, collection: Collection, where: FilterTree | None, limit: int, after: str = ""
     ) -> tuple[list[Document], str]:
         """A page of documents and the cursor of the next one ("" = last page)."""

@@ -98,13 +98,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_batch_body_bytes: Annotated[
         int, Meta(ge=1024, description="Largest body of a batch or import request.")
     ] = 16 * _MIB
-    max_json_depth: Annotated[
-        int, Meta(ge=4, le=256, description="Deepest nesting of a JSON body; deeper ones get 400.")
-    ] = 64
-    static_model: Annotated[
-        str,
-        Meta(description='Static encoder behind the model name `static`; "" installs none.'),
-    ] = "wordllama"
     optimise_threshold: Annotated[
         int,
         Meta(ge=1000, description="Documents of a collection from which its index is optimised."),
@@ -118,11 +111,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     cors_origins: Annotated[
         tuple[str, ...],
         Meta(description="Origins whose pages may call this server; `*` allows all."),
-    ] = ()
-    pseudonym_key: Annotated[
+    ] = ("*",)
+    erasure_key: Annotated[
         str,
         Meta(
-            description='Key under which user ids are stored as hashes; "" stores them as sent.',
+            description="Key of the hashes under which erased ids are remembered, and nowhere else.",
             extra=_SECRET,
         ),
     ] = ""
@@ -181,7 +174,7 @@ def descriptions() -> tuple[Description, ...]:
 def shown(settings: Settings) -> dict[str, Any]:
     """The settings as a start-up log may show them: secrets hidden, hidden ones left out.
 
-    >>> shown(Settings(pseudonym_key="s3cret"))["pseudonym_key"]
+    >>> shown(Settings(erasure_key="s3cret"))["erasure_key"]
     '(set)'
     """
     return {

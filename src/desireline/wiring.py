@@ -22,7 +22,7 @@ import structlog
 
 from desireline.core.ids import new_id
 from desireline.core.times import iso, row_time
-from desireline.errors import NotFound, StartupError
+from desireline.errors import DesirelineError, FieldError, Invalid, NotFound, StartupError
 from desireline.index.qdrant import QdrantIndex
 from desireline.ml.encoders import encoder_for
 from desireline.ports import Clock, Metrics
@@ -135,11 +135,11 @@ class System:
         """An encoder's dimension; raises Invalid at `path` for an unknown one."""
         try:
             return int(self.parts.encoders(model).dimension)
-        except Exception as error:
-            raise recipes.Invalid(
-                str(error), code=getattr(error, "code", "unknown_model"),
-                hint=getattr(error, "hint", ""),
-            ) from error  # fmt: skip
+        except DesirelineError as error:
+            field = FieldError(path, error.code, error.message, error.hint)
+            raise Invalid(
+                f"{error.message} at {path}", code=error.code, hint=error.hint, fields=(field,)
+            ) from error
 
     async def flush(self, *, close_executions: bool) -> dict[str, Any]:
         """Everything acknowledged visible, open executions closed, learning applied."""
@@ -179,7 +179,7 @@ async def open_system(settings: Settings, metrics: Metrics) -> System:
 
 def _adapters(settings: Settings, directory: DataDirectory) -> Adapters:
     layout = directory.layout
-    catalog = Catalog(_catalog_dsn(settings, layout), settings.pseudonym_key)
+    catalog = Catalog(_catalog_dsn(settings, layout), settings.erasure_key)
     event_log = ClickHouse(
         settings.event_log_dsn or f"chdb://{layout.event_log}",
         layout.path,
@@ -291,7 +291,7 @@ def open_keys(settings: Settings) -> Iterator[KeyDesk]:
     """The key commands on a data directory."""
     layout = prepare(Path(settings.data))
     with asyncio.Runner() as runner:
-        catalog = Catalog(_catalog_dsn(settings, layout), settings.pseudonym_key)
+        catalog = Catalog(_catalog_dsn(settings, layout), settings.erasure_key)
         try:
             yield KeyDesk(catalog, runner)
         finally:

@@ -81,3 +81,15 @@ lessons = st.builds(
     st.integers(0, 500),
     st.sampled_from([ADA, BOB]),
 )
+
+
+def choose(*standing: object) -> object:
+    """One draw; the last but one argument is the generator when a session follows it."""
+    *where, rng = standing
+    return policy.draw(policy.ready(*where), rng)  # type: ignore[arg-type]
+
+
+def draws(*standing: object) -> object:
+    """Many draws: what `policy.ready` takes, then the generator and the count."""
+    *where, rng, count = standing
+    return policy.draw_many(policy.ready(*where), rng, count)  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from desireline.core import beta, policy
 from desireline.errors import NotAvailable
 from desireline.types.learning import LearningConfig, Weights
+from tests.core import teaching
 from tests.core.teaching import ADA, DAY, SEARCHES, a_document, a_lesson, lessons
 
 CONFIG = LearningConfig()
@@ -57,7 +58,7 @@ def test_parts_merge_to_the_whole(taught: list[policy.Lesson], cut: int):
 def test_draws_are_weights_within_bounds(taught: list[policy.Lesson], contrast: float, seed: int):
     config = LearningConfig(contrast=contrast)
     rng = np.random.default_rng(seed)
-    drawn = policy.draws(learned(taught, config), ADA, config, SEARCHES, LAST, rng, 50)
+    drawn = teaching.draws(learned(taught, config), ADA, config, SEARCHES, LAST, rng, 50)
     np.testing.assert_allclose(drawn.sum(axis=1), 1, atol=1e-9)
     assert drawn.min() >= 0.05 - 1e-12
     assert drawn.max() <= 0.95 + 1e-12
@@ -132,6 +133,6 @@ def test_exploration_narrows_with_interactions(floor: float):
 
 def test_means_favour_the_search_that_is_credited():
     nodes = learned([a_lesson(a_document((0.1, 0.9, 0.0), 1.0), day=d) for d in range(590, 600)])
-    weights: Weights = policy.mean_weights(nodes, ADA, CONFIG, SEARCHES, LAST)
+    weights: Weights = policy.mean(policy.ready(nodes, ADA, CONFIG, SEARCHES, LAST))
     assert weights.values[1] == max(weights.values)
     assert weights.alpha[1] > weights.alpha[0] == 1.0

@@ -75,7 +75,7 @@ def test_logistic(golden: dict[str, Any], case: int) -> None:
         np.testing.assert_allclose(precision, node["precision"], **EXACT)
     for user, weights in expected["weights_of_mean"].items():
         context = Context(personal=f"personal:{user}", demographic="demographic:s0")
-        ours = policy.mean_weights(state.nodes, context, config, searches, 0)
+        ours = policy.mean(policy.ready(state.nodes, context, config, searches, 0))
         np.testing.assert_allclose(ours.values, weights, **EXACT)
 
 

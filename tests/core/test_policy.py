@@ -10,6 +10,7 @@ from desireline.core import logistic, policy
 from desireline.core.propensity import rank_propensities
 from desireline.types import log
 from desireline.types.learning import Context, LearningConfig
+from tests.core import teaching
 from tests.core.teaching import ADA, BOB, DAY, SEARCHES, a_document, a_lesson, some_lessons
 
 BETA = LearningConfig()
@@ -23,7 +24,7 @@ def fold(lessons: list[policy.Lesson], config: LearningConfig) -> policy.State:
 
 
 def choose(nodes: policy.Nodes, context: Context, config: LearningConfig, now_ms: int = NOW):
-    return policy.choose(nodes, context, config, SEARCHES, now_ms, np.random.default_rng(1))
+    return teaching.choose(nodes, context, config, SEARCHES, now_ms, np.random.default_rng(1))
 
 
 def click(day: float = 0, context: Context = ADA, user: str = "ada", **more: str) -> policy.Lesson:
@@ -34,11 +35,11 @@ def click(day: float = 0, context: Context = ADA, user: str = "ada", **more: str
 @BOTH
 def test_without_evidence_weights_are_equal_and_nothing_is_drawn(config: LearningConfig):
     rng = np.random.default_rng(1)
-    weights = policy.choose({}, ADA, config, 3, NOW, rng)
+    weights = teaching.choose({}, ADA, config, 3, NOW, rng)
     assert weights.values == (1 / 3, 1 / 3, 1 / 3)
     assert (weights.level, weights.context_key) == ("prior", "")
     assert rng.random() == np.random.default_rng(1).random()
-    assert policy.mean_weights({}, ADA, config, 7, NOW).values == (1 / 7,) * 7
+    assert policy.mean(policy.ready({}, ADA, config, 7, NOW)).values == (1 / 7,) * 7
 
 
 @BOTH
@@ -93,7 +94,7 @@ def test_the_keys_of_a_node_mapping_do_not_depend_on_insertion(config: LearningC
 @BOTH
 def test_draws_keep_their_bounds(config: LearningConfig):
     nodes = fold(some_lessons(80), config).nodes
-    drawn = policy.draws(nodes, ADA, config, SEARCHES, NOW, np.random.default_rng(3), 500)
+    drawn = teaching.draws(nodes, ADA, config, SEARCHES, NOW, np.random.default_rng(3), 500)
     np.testing.assert_allclose(drawn.sum(axis=1), 1, atol=1e-9)
     assert (drawn >= 0.05 - 1e-12).all()
     assert (drawn <= 0.95 + 1e-12).all()
@@ -137,7 +138,7 @@ def test_learn_from_served_skips_static_traffic(config: LearningConfig):
 def test_lessons_of_another_number_of_searches_teach_nothing(config: LearningConfig):
     nodes = fold([click()] * 6, config).nodes
     assert policy.update(nodes, click(), config, 2) == {}
-    assert policy.choose(nodes, ADA, config, 2, NOW, np.random.default_rng(1)).values[0] > 0
+    assert teaching.choose(nodes, ADA, config, 2, NOW, np.random.default_rng(1)).values[0] > 0
 
 
 @BOTH
@@ -163,7 +164,7 @@ def test_a_session_speaks_from_its_first_interaction_and_falls_silent(config: Le
         found = policy.ready(nodes, context, config, SEARCHES, now_ms, session)
         return float(policy.draw_many(found, np.random.default_rng(2), 400)[:, 2].mean())
 
-    without = policy.draws(nodes, anonymous, config, SEARCHES, NOW, np.random.default_rng(2), 400)[
+    without = teaching.draws(nodes, anonymous, config, SEARCHES, NOW, np.random.default_rng(2), 400)[
         :, 2
     ].mean()
     assert third(NOW) > without + 0.02
@@ -196,7 +197,7 @@ def test_a_new_user_hears_what_the_shared_levels_learn_later():
     """Deviations are added, never copied: the personal node of ada does not age."""
     taught = fold([click()], LOGISTIC)
     later = policy.fold_all(taught, [click(context=BOB, user="bob")] * 60, LOGISTIC, SEARCHES)
-    one, other = (policy.mean_weights(s.nodes, ADA, LOGISTIC, 3, 0) for s in (taught, later))
+    one, other = (policy.mean(policy.ready(s.nodes, ADA, LOGISTIC, 3, 0)) for s in (taught, later))
     assert later.nodes[ADA.personal] == taught.nodes[ADA.personal]
     assert other.values[0] > one.values[0] + 0.05
 

@@ -107,7 +107,7 @@ def test_a_new_feature_is_built_beside_the_old_folder_and_misses_no_write(tmp_pa
     asyncio.run(scenario())
     asyncio.run(index.upsert(old, some(1, 5000)))  # the catalogue may still name the old version
     assert index.count(old) == index.count(new) == 1000 + 50 - 2 + 1
-    ids = [document.document_id for document in index.list(old, None, 2000)[0]]
+    ids = [document.document_id for document in index.page(old, None, 2000)[0]]
     assert index.get(new, ids) == index.get(old, ids)
     assert [hit.document_id for hit in index.search(new, TITLE, "blue", 5)] == ["d3"]
     assert "d3" not in {hit.document_id for hit in index.search(new, BRAND, "acme", 2000)}

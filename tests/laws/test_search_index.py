@@ -64,7 +64,7 @@ def some_documents(count: int, seed: int = 0) -> list[Document]:
 def pages_of(index: SearchIndex, collection: Collection, where: FilterTree | None) -> list[str]:
     ids, cursor = [], ""
     while True:
-        page, cursor = index.list(collection, where, 7, cursor)
+        page, cursor = index.page(collection, where, 7, cursor)
         ids += [document.document_id for document in page]
         if not cursor:
             return ids

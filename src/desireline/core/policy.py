@@ -418,40 +418,6 @@ def mean(found: Ready) -> Weights:
     return _weights(np.full(found.searches, 1.0 / found.searches), found)
 
 
-def choose(  # noqa: PLR0913
-    nodes: Nodes,
-    context: Context,
-    config: LearningConfig,
-    searches: int,
-    now_ms: int,
-    rng: np.random.Generator,
-    session: Session | None = None,
-) -> Weights:
-    """`draw` of what is `ready`, in one call."""
-    return draw(ready(nodes, context, config, searches, now_ms, session), rng)
-
-
-def draws(  # noqa: PLR0913
-    nodes: Nodes,
-    context: Context,
-    config: LearningConfig,
-    searches: int,
-    now_ms: int,
-    rng: np.random.Generator,
-    count: int,
-    session: Session | None = None,
-) -> Array:
-    """`draw_many` of what is `ready`, in one call."""
-    return draw_many(ready(nodes, context, config, searches, now_ms, session), rng, count)
-
-
-def mean_weights(
-    nodes: Nodes, context: Context, config: LearningConfig, searches: int, now_ms: int
-) -> Weights:
-    """`mean` of what is `ready`, in one call."""
-    return mean(ready(nodes, context, config, searches, now_ms))
-
-
 def _weights(values: Array, found: Ready) -> Weights:
     return Weights(
         values=tuple(values.tolist()),

@@ -59,7 +59,7 @@ def create_app(settings: Settings, life: Life) -> App:
         ],
         exception_handlers=PROBLEMS,
         cors_config=CORSConfig(
-            allow_origins=list(settings.cors_origins) or ["*"], allow_methods=METHODS,  # type: ignore[arg-type]
+            allow_origins=list(settings.cors_origins), allow_methods=METHODS,  # type: ignore[arg-type]
             allow_headers=ALLOWED, expose_headers=EXPOSED, max_age=600,
         ),
         openapi_config=openapi.config(),

@@ -23,7 +23,7 @@ MAX_DEPTH = 64
 
 
 @lru_cache(maxsize=256)
-def _decoder(struct: type[T]) -> msgspec.json.Decoder[T]:
+def _decoder(struct: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(struct)
 
 
@@ -37,7 +37,8 @@ def decode(body: bytes, struct: type[T]) -> T:
     1
     """
     try:
-        return _decoder(struct).decode(body)
+        found: T = _decoder(struct).decode(body)
+        return found
     except msgspec.ValidationError as error:
         raise explain(loads(body), struct, str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -25,8 +25,7 @@ AnyRequest = Request[Any, Any, Any]
 
 def _features(system: Any, sent: list[FeatureIn]) -> list[Feature]:
     return [
-        each.to_noun(f"$.features[{place}]", system.dimension_of)
-        for place, each in enumerate(sent)
+        each.to_noun(f"$.features[{place}]", system.dimension_of) for place, each in enumerate(sent)
     ]
 
 

@@ -60,7 +60,7 @@ def hit_out(answer: Answer, place: int) -> dict[str, Any]:
 
 def _attribution(answer: Answer, row: int) -> list[dict[str, Any]]:
     fused = answer.fused
-    assert fused is not None  # noqa: S101 - the caller has checked
+    assert fused is not None
     found = []
     for search, uri in enumerate(answer.served.uris):
         raw, rank = float(fused.raw[row, search]), int(fused.ranks[row, search])
@@ -170,6 +170,6 @@ def version_out(served: Served, retriever: Retriever) -> RetrieverOut:
 
 def with_wire_id(collection: Collection) -> Collection:
     """A collection as the wire names it."""
-    return msgspec.structs.replace(collection, collection_id=collection_id(collection.collection_id))
-
-
+    return msgspec.structs.replace(
+        collection, collection_id=collection_id(collection.collection_id)
+    )

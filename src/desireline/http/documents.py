@@ -17,8 +17,8 @@ from desireline.http.wire.collections import (
     DocumentsPage,
     ListDocuments,
     UpdateDocuments,
-    Upserted,
     UpsertDocuments,
+    Upserted,
 )
 from desireline.http.wire.common import Deleted, Pagination
 from desireline.steps.corpus import Outcome
@@ -42,9 +42,7 @@ def upserted(outcomes: list[Outcome]) -> Upserted:
 
 
 @post(f"{ROOT}/upsert", status_code=200, dto=Wire[UpsertDocuments], return_dto=None)
-async def upsert_documents(
-    request: AnyRequest, collection: str, data: UpsertDocuments
-) -> Upserted:
+async def upsert_documents(request: AnyRequest, collection: str, data: UpsertDocuments) -> Upserted:
     """Insert or replace documents; one bad document never refuses its neighbours."""
     system, caller = admitted(request, "write")
     found = system.live.collection(caller.namespace, collection)
@@ -105,9 +103,7 @@ async def get_document(request: AnyRequest, collection: str, document_id: str) -
 
 
 @patch(f"{ROOT}/{{document_id:path}}")
-async def update_document(
-    request: AnyRequest, collection: str, document_id: str
-) -> dict[str, Any]:
+async def update_document(request: AnyRequest, collection: str, document_id: str) -> dict[str, Any]:
     """Change some fields of one document; null removes a field."""
     system, caller = admitted(request, "write")
     found = system.live.collection(caller.namespace, collection)

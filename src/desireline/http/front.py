@@ -26,7 +26,16 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 logger = structlog.get_logger("desireline.access")
 
 # Everything that is not one of these at the root is an alias of the same path below /v1.
-OWN_ROOTS = ("/v1", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/assets", "/favicon")
+OWN_ROOTS = (
+    "/v1",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/docs",
+    "/openapi.json",
+    "/assets",
+    "/favicon",
+)
 RATE_CEILING = 100_000
 
 
@@ -58,7 +67,9 @@ class Front:
         request_id = _header(scope, b"x-request-id")[:64] or uuid4().hex
         scope["request_id"] = request_id
         scope["path"] = canonical(scope["path"])
-        scope["raw_path"] = canonical(scope.get("raw_path", b"").decode("latin-1")).encode("latin-1")
+        scope["raw_path"] = canonical(scope.get("raw_path", b"").decode("latin-1")).encode(
+            "latin-1"
+        )
         structlog.contextvars.bind_contextvars(request_id=request_id)
 
         async def send_with_headers(message: Any) -> None:
@@ -75,7 +86,9 @@ class Front:
         else:
             await self.app(scope, _replay(body, receive), send_with_headers)
         seconds = time.perf_counter() - started
-        metrics.REQUESTS.labels(scope["method"], metrics.route_of(scope), str(status)).observe(seconds)
+        metrics.REQUESTS.labels(scope["method"], metrics.route_of(scope), str(status)).observe(
+            seconds
+        )
         logger.debug("request", method=scope["method"], path=scope["path"], status=status,
                      ms=round(seconds * 1000, 2))  # fmt: skip
         structlog.contextvars.clear_contextvars()

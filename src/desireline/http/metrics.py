@@ -23,7 +23,9 @@ COUNTERS = {
         "desireline_executions_total", "Executions, by what was served", ("variant", "status")
     ),
     "lessons": Counter("desireline_lessons_total", "Lessons folded into learners", ("kind",)),
-    "documents": Counter("desireline_documents_total", "Documents upserted or deleted", ("outcome",)),
+    "documents": Counter(
+        "desireline_documents_total", "Documents upserted or deleted", ("outcome",)
+    ),
 }
 HISTOGRAMS = {
     "execute_seconds": Histogram(
@@ -31,7 +33,9 @@ HISTOGRAMS = {
     ),
 }
 GAUGES = {
-    "intake_backlog_bytes": Gauge("desireline_intake_backlog_bytes", "Bytes not yet in the event log"),
+    "intake_backlog_bytes": Gauge(
+        "desireline_intake_backlog_bytes", "Bytes not yet in the event log"
+    ),
     "recent_executions": Gauge("desireline_recent_executions", "Executions kept in memory"),
 }
 

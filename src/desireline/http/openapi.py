@@ -50,7 +50,9 @@ def config() -> OpenAPIConfig:
 
 @lru_cache(maxsize=1)
 def _twins() -> dict[str, Any]:
-    schema: dict[str, Any] = Litestar(interactions.TWINS, openapi_config=config()).openapi_schema.to_schema()
+    schema: dict[str, Any] = Litestar(
+        interactions.TWINS, openapi_config=config()
+    ).openapi_schema.to_schema()
     return schema
 
 
@@ -88,4 +90,3 @@ def openapi_json(request: Request[Any, Any, Any]) -> dict[str, Any]:
         state.openapi = document(request.app)
     found: dict[str, Any] = state.openapi
     return found
-

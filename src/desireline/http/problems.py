@@ -110,7 +110,7 @@ def _query_error(exception: HTTPException) -> DesirelineError:
 def answer(request: Request[Any, Any, Any], exception: Exception) -> Response[bytes]:
     """The response to any exception (Litestar's exception handler)."""
     error = to_error(exception)
-    request_id = request.scope.get("request_id", "")  # type: ignore[call-overload]
+    request_id = str(request.scope.get("request_id", ""))
     if error.status >= 500 and not isinstance(error, Unavailable):
         logger.error("request failed", path=request.url.path, exc_info=exception)
     return Response(

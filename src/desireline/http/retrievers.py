@@ -63,9 +63,7 @@ async def create_retriever(request: AnyRequest, data: CreateRetriever) -> Retrie
 
 
 @get("/v1/retrievers")
-async def get_retrievers(
-    request: AnyRequest, page: int = 1, page_size: int = 50
-) -> RetrieversPage:
+async def get_retrievers(request: AnyRequest, page: int = 1, page_size: int = 50) -> RetrieversPage:
     """List retrievers, oldest first."""
     return _page(request, page, page_size, "")
 

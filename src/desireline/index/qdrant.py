@@ -348,7 +348,7 @@ class QdrantIndex:
     def _lock(self, collection: Collection) -> asyncio.Lock:
         return self._writing.setdefault(collection.collection_id, asyncio.Lock())
 
-    def list(
+    def page(
         self, collection: Collection, where: FilterTree | None, limit: int, after: str = ""
     ) -> tuple[Documents, str]:
         """A page in document_id order, without vectors; the cursor is the last id, "" at the end.

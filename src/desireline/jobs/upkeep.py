@@ -49,6 +49,4 @@ async def _task(system: System, collection: Collection, kind: str) -> None:
         task = msgspec.structs.replace(task, status="failed", error=str(error))
     else:
         task = msgspec.structs.replace(task, status="done")
-    await system.catalog.tasks.save(
-        msgspec.structs.replace(task, updated_at=iso(system.clock()))
-    )
+    await system.catalog.tasks.save(msgspec.structs.replace(task, updated_at=iso(system.clock())))

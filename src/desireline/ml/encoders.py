@@ -49,7 +49,10 @@ class StaticEncoder:
         return rows
 
     def _fresh(self, texts: list[str]) -> Rows:
-        encodings = self._tokenizer.encode_batch(texts, add_special_tokens=False)
+        # The table knows cased pieces, people type as they like: both sides are lower-cased
+        # (simulated loop on ESCI titles: 83 % of the gap closed instead of 77 %, ADR 3).
+        lower = [text.lower() for text in texts]
+        encodings = self._tokenizer.encode_batch(lower, add_special_tokens=False)
         rows = np.zeros((len(texts), self.dimension), dtype=np.float32)
         for row, encoding in enumerate(encodings):
             if encoding.ids:

@@ -96,9 +96,7 @@ class Corpus:
         self.ports.book.put_collection(collection)
         return collection
 
-    async def update(
-        self, collection: Collection, **changes: Any
-    ) -> Collection:
+    async def update(self, collection: Collection, **changes: Any) -> Collection:
         """Change name, description or metadata. Raises AlreadyExists."""
         now = iso(self.ports.clock())
         kept = {key: value for key, value in changes.items() if value is not None}
@@ -173,7 +171,9 @@ class Corpus:
         good.append(document)
         return Outcome(place, document_id)
 
-    async def patch(self, collection: Collection, updates: Sequence[dict[str, Any]]) -> list[Outcome]:
+    async def patch(
+        self, collection: Collection, updates: Sequence[dict[str, Any]]
+    ) -> list[Outcome]:
         """Partial updates: given fields replace (null removes), the rest stays."""
         outcomes, whole = [], []
         for place, update in enumerate(updates):
@@ -218,7 +218,7 @@ class Corpus:
         self, collection: Collection, where: FilterTree | None, limit: int, cursor: str
     ) -> tuple[list[Document], str]:
         """A page in document_id order, and the next cursor ("" = last)."""
-        return self.ports.index.list(collection, where, limit, cursor)
+        return self.ports.index.page(collection, where, limit, cursor)
 
     def count(self, collection: Collection, where: FilterTree | None = None) -> int:
         """How many documents (match)."""
@@ -239,8 +239,14 @@ def document_of(collection: Collection, value: Any, path: str) -> Document:
         )  # fmt: skip
     vectors = value.get("_vectors") or {}
     if not isinstance(vectors, dict):
-        raise invalid(f"{path}._vectors", "wrong_type", "`_vectors` must be an object by feature_uri")
-    own = {k: v for k, v in value.items() if k not in ("document_id", "_vectors", "_internal", "collection_id")}
+        raise invalid(
+            f"{path}._vectors", "wrong_type", "`_vectors` must be an object by feature_uri"
+        )
+    own = {
+        k: v
+        for k, v in value.items()
+        if k not in ("document_id", "_vectors", "_internal", "collection_id")
+    }
     return Document(
         document_id=document_id, collection_id=collection.collection_id, fields=own, vectors=vectors
     )

@@ -15,7 +15,7 @@ from desireline.types.catalog import Definitions
 class Catalog:
     """Opened by DSN (`database.sqlite_dsn(path)` for a file); satisfies `ports.Catalog`."""
 
-    def __init__(self, dsn: str, pseudonym_key: str = "") -> None:
+    def __init__(self, dsn: str, erasure_key: str = "") -> None:
         """Open, creating or migrating the tables; the key hashes erased ids.
 
         Raises `errors.StartupError`.
@@ -28,7 +28,7 @@ class Catalog:
         self.learning = Learning(self._database)
         self.tasks = Tasks(self._database)
         self.audit = Audit(self._database)
-        self.tombstones = Tombstones(self._database, pseudonym_key)
+        self.tombstones = Tombstones(self._database, erasure_key)
 
     async def definitions(self) -> Definitions:
         """Everything that serving keeps in memory, of one moment."""

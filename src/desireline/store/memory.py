@@ -26,8 +26,7 @@ async def rebuild(recent: RecentExecutions, log: EventLog, live: Live, now_ms: i
     impressions = await log.query("impressions_since", since_ms=since, limit=ROWS)
     interactions = await log.query("interactions_since", since_ms=since, limit=ROWS)
     closed = {
-        row["execution_id"]
-        for row in await log.query("closings_since", since_ms=since, limit=ROWS)
+        row["execution_id"] for row in await log.query("closings_since", since_ms=since, limit=ROWS)
     }
     shown: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in impressions:

@@ -97,7 +97,9 @@ class CollectionOut(msgspec.Struct, kw_only=True):
     warnings: list[str] = []
 
     @classmethod
-    def of(cls, collection: Collection, count: int, warnings: tuple[str, ...] = ()) -> CollectionOut:
+    def of(
+        cls, collection: Collection, count: int, warnings: tuple[str, ...] = ()
+    ) -> CollectionOut:
         """The answer about a collection with `count` documents."""
         return cls(
             collection_id=collection.collection_id,
@@ -161,7 +163,9 @@ class ListDocuments(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     cursor: str | None = None
     filters: Any = None
     include_total: bool = False
-    not_available: ClassVar[frozenset[str]] = frozenset({"sort", "search", "page", "return_vectors"})
+    not_available: ClassVar[frozenset[str]] = frozenset(
+        {"sort", "search", "page", "return_vectors"}
+    )
 
 
 class DocumentsPage(msgspec.Struct, kw_only=True):

@@ -82,7 +82,9 @@ class PatchRetriever(_Editable, forbid_unknown_fields=True, kw_only=True):
 
     retriever_name: Name | None = None
     stages: list[Stage] | None = None
-    not_available: ClassVar[frozenset[str]] = frozenset({"cache_config", "budget_limits", "visibility"})
+    not_available: ClassVar[frozenset[str]] = frozenset(
+        {"cache_config", "budget_limits", "visibility"}
+    )
 
 
 class RetrieverOut(msgspec.Struct, kw_only=True):

@@ -233,7 +233,9 @@ class Learner:
         self.ports.live.replace(folded(fresh, rows))
         await intake.flushed(timeout_ms=60_000)
         await self.ports.event_log.delete_lessons(retriever_id, generation)
-        logger.info("unlearned", retriever_id=retriever_id, generation=generation, lessons=len(rows))
+        logger.info(
+            "unlearned", retriever_id=retriever_id, generation=generation, lessons=len(rows)
+        )
 
     async def restore(self, served: Served) -> Served:
         """The state of a retriever after a restart: newest snapshot, then the lessons behind it."""

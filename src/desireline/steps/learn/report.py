@@ -43,10 +43,10 @@ class Report:
         config, count, now_ms = served.learning, len(served.uris), self.clock()
         nodes, uris = served.state.nodes, served.uris
         seed = seed_of(served.retriever.retriever_id, subject, str(served.snapshot_id))
-        drawn = policy.choose(nodes, context, config, count, now_ms, generator(seed))
-        mean = policy.mean_weights(nodes, context, config, count, now_ms)
+        ready = policy.ready(nodes, context, config, count, now_ms)
+        drawn, mean = policy.draw(ready, generator(seed)), policy.mean(ready)
         spread = generator(seed_of(str(seed), "spread"))
-        draws = policy.draws(nodes, context, config, count, now_ms, spread, SPREAD_DRAWS)
+        draws = policy.draw_many(ready, spread, SPREAD_DRAWS)
         low, high = np.quantile(draws, [0.025, 0.975], axis=0)
         return Belief(
             weights=drawn, mean=_by(uris, mean.values), drawn=_by(uris, drawn.values),
@@ -108,5 +108,3 @@ def _alpha_beta(uris: tuple[str, ...], weights: Weights) -> dict[str, dict[str, 
         return {}
     rows = zip(uris, weights.alpha, weights.beta, strict=True)
     return {uri: {"alpha": alpha, "beta": beta} for uri, alpha, beta in rows}
-
-

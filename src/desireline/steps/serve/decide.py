@@ -67,11 +67,12 @@ class Decider:
         session = self.sessions.get((retriever_id, request.session_id))
         seed = seed_of(retriever_id, subject, str(served.snapshot_id))
         nodes = served.state.nodes
-        weights = policy.choose(nodes, context, config, count, now_ms, generator(seed), session)
+        ready = policy.ready(nodes, context, config, count, now_ms, session)
+        weights = policy.draw(ready, generator(seed))
         if weights.level == "prior":
             return _Draw(weights, None, seed, served.snapshot_id)
         again = generator(seed_of(str(seed), "propensity"))
-        draws = policy.draws(nodes, context, config, count, now_ms, again, DRAWS, session)
+        draws = policy.draw_many(ready, again, DRAWS)
         return _Draw(weights, draws, seed, served.snapshot_id)
 
     def _pinned(self, served: Served, subject: str, now_ms: int) -> RecentExecution | None:
@@ -102,5 +103,3 @@ def _choice(decision: Decision, context: Context, draw: _Draw) -> Choice:
         reason=decision.reason or ("no_data" if no_data else ""),
         variant="learned" if decision.learned else "static",
     )
-
-

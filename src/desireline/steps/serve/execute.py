@@ -110,7 +110,7 @@ class _Work:
         started = milliseconds()
         documents: list[Document] = []
         for collection in self.collections:
-            documents.extend(self.ports.index.list(collection, where, limit)[0])
+            documents.extend(self.ports.index.page(collection, where, limit)[0])
         documents = sorted(documents, key=lambda d: d.document_id)[:limit]
         total = sum(self.ports.index.count(collection, where) for collection in self.collections)
         stage = self.served.recipe.stages[0]
@@ -212,7 +212,9 @@ class _Work:
         self.relaxations.extend(f"filter on {name}: input missing, not applied" for name in dropped)
         return filled
 
-    def _page(self, ids: Sequence[str], homes: Mapping[str, str]) -> tuple[list[int], list[Document]]:
+    def _page(
+        self, ids: Sequence[str], homes: Mapping[str, str]
+    ) -> tuple[list[int], list[Document]]:
         """Rows of the fused list that are shown, with their documents, after the later filters."""
         later = self._later_filters()
         limit = self.request.limit or len(ids)

@@ -38,7 +38,9 @@ class Ranked(msgspec.Struct, frozen=True, kw_only=True):
     shadow: dict[str, Any] | None = None
 
 
-def rank(stage: SearchStage, served: Served, found: Retrieved, choice: Choice | None, key: str) -> Ranked:
+def rank(
+    stage: SearchStage, served: Served, found: Retrieved, choice: Choice | None, key: str
+) -> Ranked:
     """Fuse as decided: learned weights if they are served, the static fusion otherwise."""
     uris = [search.feature_uri for search in stage.searches]
     static = tuple(stage.static.weights.get(uri, 1.0) for uri in uris)

@@ -110,7 +110,7 @@ def _candidates(ranked: Ranked | None) -> dict[str, Any]:
 
 def _aligned(ranked: Ranked) -> Any:
     """The learned arrays in the order that was served."""
-    assert ranked.learned is not None  # noqa: S101 - the caller has checked
+    assert ranked.learned is not None
     own = ranked.learned
     place = {document_id: row for row, document_id in enumerate(own.ids)}
     order = np.array([place[i] for i in ranked.served.ids], dtype=np.intp)

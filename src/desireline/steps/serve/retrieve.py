@@ -110,7 +110,7 @@ def _run(
 def _search(index: SearchIndex, plan: Plan, place: int, target: Target) -> list:  # type: ignore[type-arg]
     search, (collection, feature) = plan.stage.searches[place], target
     query = plan.queries[place]
-    assert query is not None  # noqa: S101 - the caller has checked
+    assert query is not None
     try:
         return index.search(collection, feature, query, search.top_k, plan.filters[place])
     except Invalid as error:
@@ -156,7 +156,9 @@ def _completed(
             if missing and targets[place] and query is not None
             else [0.0] * len(missing)
         )
-        runs.append(Run(run.feature_uri, [*run.ids, *missing], [*run.scores, *scores], len(run.ids)))
+        runs.append(
+            Run(run.feature_uri, [*run.ids, *missing], [*run.scores, *scores], len(run.ids))
+        )
     return runs
 
 
