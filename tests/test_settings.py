@@ -63,8 +63,8 @@ def test_a_wrong_value_is_named_with_what_is_allowed(
 
 
 def test_a_wrong_value_of_the_file_names_the_file(tmp_path: Path) -> None:
-    (tmp_path / "desireline.toml").write_text('port = "80"\npseudonym_key = 5\n')
-    with pytest.raises(StartupError, match=r"`pseudonym_key` in .*toml is \(not shown\)"):
+    (tmp_path / "desireline.toml").write_text('port = "80"\nerasure_key = 5\n')
+    with pytest.raises(StartupError, match=r"`erasure_key` in .*toml is \(not shown\)"):
         load({"DESIRELINE_PORT": "1"}, {}, tmp_path)
 
 
@@ -96,7 +96,7 @@ def test_every_setting_is_described_and_its_default_is_allowed() -> None:
 
 
 def test_secrets_are_not_shown() -> None:
-    told = shown(Settings(pseudonym_key="hush", catalog_dsn="postgresql://a:hush@b/c"))
+    told = shown(Settings(erasure_key="hush", catalog_dsn="postgresql://a:hush@b/c"))
     assert "hush" not in str(told)
     assert told["event_log_dsn"] == ""
     assert "fail_point" not in told

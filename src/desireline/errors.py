@@ -1,4 +1,5 @@
-"""Every way desireline refuses, with a stable code, an HTTP status, a type of the envelope and a hint.
+"""Every way desireline refuses, with a stable code, an HTTP status, a type of the envelope and a
+hint.
 
     DesirelineError
     ├── BadRequest              400  not JSON, not UTF-8, too deep
@@ -19,7 +20,8 @@
     └── StartupError                 the process can't start: data directory, address, settings
         └── DataDirectoryLocked
 
-A message says what happened and where; `hint` says what to do next. Knows nothing of HTTP libraries.
+A message says what happened and where; `hint` says what to do next. Knows nothing of HTTP
+libraries.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ import msgspec
 
 
 class FieldError(msgspec.Struct, frozen=True):
-    """One place that is wrong: JSON path (`$.stages[0].fusion`), stable code, sentence, next step."""
+    """One place that is wrong: JSON path (`$.stages[0].fusion`), stable code, sentence,
+    next step.
+    """
 
     path: str
     code: str

@@ -1,5 +1,5 @@
-"""What the steps need from the world, as Protocols. Adapters in `store`, `index`, `ml` satisfy them;
-`wiring` is the only place that knows which one.
+"""What the steps need from the world, as Protocols. Adapters in `store`, `index`, `ml` satisfy
+them; `wiring` is the only place that knows which one.
 
 Times are integer milliseconds since 1970 UTC. Methods marked `async` may wait; all others are
 in-memory or bounded by a few milliseconds and are called on the event loop.
@@ -47,7 +47,9 @@ class Intake(Protocol):
         """
 
     async def synced(self, ticket: Ticket) -> None:
-        """Wait until everything up to `ticket` survived an fdatasync. Raises `errors.StorageFull`."""
+        """Wait until everything up to `ticket` survived an fdatasync. Raises
+        `errors.StorageFull`.
+        """
 
     async def flushed(self, ticket: Ticket | None = None, timeout_ms: int = 1000) -> bool:
         """Wait until everything up to `ticket` (None: appended so far) is in the event log."""
@@ -137,7 +139,7 @@ class RecentExecutions(Protocol):
     def last_of(self, retriever_id: str, subject: str) -> RecentExecution | None:
         """The subject's latest execution on this retriever."""
 
-    def due(self, now_ms: int, everything: bool = False) -> list[RecentExecution]:
+    def due(self, now_ms: int, *, everything: bool = False) -> list[RecentExecution]:
         """Open executions whose window ended (or all), in closing order."""
 
     def seen(self, key: str, now_ms: int) -> str | None:
@@ -148,7 +150,9 @@ class RecentExecutions(Protocol):
 
 
 class Live(Protocol):
-    """The retrievers as served right now, in memory (`core.snapshot.Served`), and the collections."""
+    """The retrievers as served right now, in memory (`core.snapshot.Served`), and the
+    collections.
+    """
 
     def retriever(self, namespace: str, id_or_name: str) -> Any:
         """The `Served` of a retriever; raises `errors.NotFound`."""
@@ -167,7 +171,9 @@ class Live(Protocol):
 
 
 class SearchIndex(Protocol):
-    """Documents of all collections, searchable. Every call is exact about ids: document_id strings."""
+    """Documents of all collections, searchable. Every call is exact about ids:
+    document_id strings.
+    """
 
     def create(self, collection: Collection) -> None:
         """Make the folder(s) of a collection (idempotent)."""
@@ -176,7 +182,9 @@ class SearchIndex(Protocol):
         """Remove a collection's documents and folders."""
 
     async def upsert(self, collection: Collection, documents: Sequence[Document]) -> None:
-        """Insert or replace, in slices that leave the event loop free; encodes what must be encoded."""
+        """Insert or replace, in slices that leave the event loop free; encodes what must be
+        encoded.
+        """
 
     async def delete(self, collection: Collection, document_ids: Sequence[str]) -> int:
         """Delete by id; returns how many existed."""
@@ -209,7 +217,9 @@ class SearchIndex(Protocol):
         query: str | Sequence[float],
         document_ids: Sequence[str],
     ) -> list[float]:
-        """The same score as `search`, for given ids, in that order (no shared term, no vector: 0)."""
+        """The same score as `search`, for given ids, in that order (no shared term, no
+        vector: 0).
+        """
 
 
 class Encoder(Protocol):
@@ -438,6 +448,6 @@ class Metrics(Protocol):
 
 __all__ = [
     "Catalog", "Clock", "Encoder", "EventLog", "Intake", "Metrics", "RecentExecution",
-    "RecentExecutions", "Rollout", "Row", "SearchIndex", "Shown", "TaughtDocument", "Ticket", "Tombstones",
-    "Weights",
+    "RecentExecutions", "Rollout", "Row", "SearchIndex", "Shown", "TaughtDocument", "Ticket",
+    "Tombstones", "Weights",
 ]  # fmt: skip

@@ -115,7 +115,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     erasure_key: Annotated[
         str,
         Meta(
-            description="Key of the hashes under which erased ids are remembered, and nowhere else.",
+            description="Key of the hashes under which erased ids are remembered.",
             extra=_SECRET,
         ),
     ] = ""

@@ -149,7 +149,9 @@ class System:
         return {"flushed": flushed, "closed": closed, "snapshot": snapshot}
 
     async def reload(self) -> None:
-        """Namespaces and keys as the catalogue has them now (another process may have added some)."""
+        """Namespaces and keys as the catalogue has them now (another process may have
+        added some).
+        """
         found = await self.catalog.definitions()
         self.live.know(found.namespaces, found.keys)
 

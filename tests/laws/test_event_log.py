@@ -1,4 +1,5 @@
-"""Laws of the port `EventLog`, on an embedded log and on a real ClickHouse server; and their congruence.
+"""Laws of the port `EventLog`, on an embedded log and on a real ClickHouse server; and their
+congruence.
 
 Every example has a namespace of its own, so that one log serves them all.
 """

@@ -131,7 +131,7 @@ def _nested(stage: Json, path: str) -> Json:
     for name in ("type", "stage_id", "parameters"):
         if name in stage:
             raise NotAvailable(
-                f"`{name}` at {path} belongs to a stage shape that is not available in this version",
+                f"`{name}` at {path} belongs to a stage shape that is not available",
                 hint='use {"stage_name", "stage_type", "config": {"stage_id", "parameters"}}',
             )
     config = stage.get("config")
@@ -343,7 +343,8 @@ def with_defaults(stages: list[Json]) -> list[Json]:
 
 
 def merge(stored: list[Json], patch: list[Json]) -> list[Json]:
-    """A PATCH of `stages`: a `feature_search` without `searches` is merged by name, else all replaced.
+    """A PATCH of `stages`: a `feature_search` without `searches` is merged by name, else all
+    replaced.
 
     JSON merge-patch (RFC 7396) inside a merged stage: null removes. A stage that turns `learned`
     without a `static_fusion` keeps the fusion and weights it had as that.

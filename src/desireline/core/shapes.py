@@ -37,7 +37,9 @@ def convert(value: Any, struct: type[T], path: str = "$") -> T:
 
 
 def explain(value: Any, struct: Any, message: str, root: str = "$") -> Invalid:
-    """Why `value` does not fit `struct`: all unknown fields by path, and msgspec's first complaint."""
+    """Why `value` does not fit `struct`: all unknown fields by path, and msgspec's
+    first complaint.
+    """
     fields = list(_unknown(value, struct, root))
     if "unknown field" not in message or not fields:
         found = _PATH.search(message)

@@ -24,7 +24,9 @@ class FlushRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class FlushDone(msgspec.Struct, kw_only=True):
-    """Whether everything acknowledged is visible, how many executions closed, the newest snapshot."""
+    """Whether everything acknowledged is visible, how many executions closed, the
+    newest snapshot.
+    """
 
     flushed: bool
     closed: int
@@ -56,7 +58,9 @@ async def prometheus(request: AnyRequest) -> Response[bytes]:
 
 @post("/v1/admin/flush", status_code=200, dto=Wire[FlushRequest], return_dto=None)
 async def flush(request: AnyRequest, data: FlushRequest | None = None) -> FlushDone:
-    """Make everything acknowledged visible; on request close open executions and learn from them."""
+    """Make everything acknowledged visible; on request close open executions and learn
+    from them.
+    """
     system, _ = admitted(request, "admin")
     asked = data or FlushRequest()
     return FlushDone(**await system.flush(close_executions=asked.close_executions))

@@ -19,7 +19,6 @@ from desireline.core.shapes import explain
 from desireline.errors import BadRequest
 
 T = TypeVar("T")
-MAX_DEPTH = 64
 
 
 @lru_cache(maxsize=256)
@@ -30,14 +29,16 @@ def _decoder(struct: Any) -> msgspec.json.Decoder[Any]:
 def decode(body: bytes, struct: type[T]) -> T:
     """A wire struct from a body.
 
-    Raises BadRequest (not UTF-8, not JSON, nested too deep) or Invalid (unknown fields, wrong types).
+    Raises BadRequest (not UTF-8, not JSON, nested too deep) or Invalid (unknown fields, wrong
+    types).
 
     >>> class Point(msgspec.Struct, forbid_unknown_fields=True): x: int
     >>> decode(b'{"x": 1}', Point).x
     1
     """
     try:
-        found: T = _decoder(struct).decode(body)
+        wanted: Any = struct
+        found: T = _decoder(wanted).decode(body)
         return found
     except msgspec.ValidationError as error:
         raise explain(loads(body), struct, str(error)) from None
@@ -56,9 +57,7 @@ def loads(body: bytes) -> Any:
 def unreadable(error: Exception) -> BadRequest:
     """The answer to a body that is not JSON."""
     if isinstance(error, RecursionError):
-        return BadRequest(
-            "the body is nested too deep", code="too_deep", hint=f"nest at most {MAX_DEPTH} levels"
-        )
+        return BadRequest("the body is nested too deep", code="too_deep", hint="nest less deep")
     if isinstance(error, UnicodeDecodeError) or "utf-8" in str(error).lower():
         return BadRequest(
             f"the body is not UTF-8: {error}", code="not_utf8", hint="send JSON encoded as UTF-8"
@@ -71,7 +70,9 @@ def unreadable(error: Exception) -> BadRequest:
 
 
 class Wire(AbstractDTO[T]):
-    """How Litestar hands a typed `data` to a handler: our decoder, our errors, the struct's schema."""
+    """How Litestar hands a typed `data` to a handler: our decoder, our errors, the
+    struct's schema.
+    """
 
     model_type: Any
 

@@ -164,8 +164,7 @@ def retriever_out(served: Served, warnings: list[str]) -> RetrieverOut:
 def version_out(served: Served, retriever: Retriever) -> RetrieverOut:
     """An earlier version of a retriever."""
     shown = retriever_out(served, [])
-    old = RetrieverOut.of(retriever, shown.feature_dependencies, None, [])
-    return old
+    return RetrieverOut.of(retriever, shown.feature_dependencies, None, [])
 
 
 def with_wire_id(collection: Collection) -> Collection:

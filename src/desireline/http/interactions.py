@@ -16,7 +16,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import MethodNotAllowedException
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import JSONBody, Parameter
 
 from desireline.core.ids import strip
 from desireline.core.shapes import explain
@@ -86,7 +86,9 @@ async def batch(scope: Any, receive: Any, send: Any) -> None:
 
 @post(f"{PATH}/list", status_code=200, dto=Wire[ListInteractionsRequest], return_dto=None)
 async def list_interactions(
-    request: Request[Any, Any, Any], state: State, data: ListInteractionsRequest | None = None
+    request: Request[Any, Any, Any],
+    state: State,
+    data: JSONBody[ListInteractionsRequest | None] = None,
 ) -> InteractionsPage:
     """List interactions, newest first. Paging fields may also stand in the query string."""
     caller = caller_of(request.scope, state.system.keys, "read")
@@ -163,9 +165,7 @@ def _from_query(struct: type[T], query: dict[str, Any]) -> T:
 HANDLERS = [interactions, batch, list_interactions, get_interaction, delete_interaction]
 
 Number = Annotated[int | None, Parameter(ge=1)]
-Types = Annotated[
-    list[str] | None, Parameter(query="interaction_type", description="any of these; repeatable")
-]
+Types = Annotated[list[str] | None, Parameter(description="any of these; repeatable")]
 
 
 async def _whose(
@@ -200,13 +200,13 @@ async def _where(
 
 
 @post(PATH, status_code=200, dto=Wire[InteractionRequest], return_dto=None)
-async def create_interaction_twin(data: InteractionRequest) -> InteractionOut:
+async def create_interaction_twin(data: JSONBody[InteractionRequest]) -> InteractionOut:
     """Record one act of a user on a result. Answered when it is on disk."""
     raise NotImplementedError
 
 
 @post(f"{PATH}/batch", status_code=200, dto=Wire[BatchRequest], return_dto=None)
-async def create_interactions_twin(data: BatchRequest) -> BatchAnswer:
+async def create_interactions_twin(data: JSONBody[BatchRequest]) -> BatchAnswer:
     """Record 1 to 1,000 acts; also NDJSON, gzip and text/plain. A bad row costs only itself."""
     raise NotImplementedError
 

@@ -156,7 +156,9 @@ def _mean(belief: Any, uri: str) -> float:
 
 @get(f"{ROOT}/weights/{{user_id:path}}")
 async def user_weights(request: AnyRequest, retriever: str, user_id: str) -> UserWeightsOut:
-    """A user's weights. Query parameters are inputs (`?user_segment=pro`) for demographic levels."""
+    """A user's weights. Query parameters are inputs (`?user_segment=pro`) for
+    demographic levels.
+    """
     system, _, served = _found(request, retriever, "read")
     user, inputs = _user(user_id), dict(request.query_params)
     own = system.report.of_user(served, user, inputs)
@@ -185,7 +187,7 @@ async def stats(request: AnyRequest, retriever: str) -> StatsOut:
         avg_interactions_per_user=total / learners if learners else 0.0,
         weight_spread=max((abs(w - 1 / len(mean)) for w in mean.values()), default=0.0),
         context_level_distribution=levels,
-        context_hit_rate=(levels["personal"] + levels["demographic"]) / max(1, sum(levels.values())),
+        context_hit_rate=1 - levels["global"] / max(1, sum(levels.values())),
         enabled=served.rollout.enabled, rollout_pct=system.report.effective_pct(served),
         rollout_override=served.rollout.override_pct is not None,
         config_rollout_pct=served.learning.rollout_pct, shadow_mode=served.learning.shadow_mode,
@@ -244,5 +246,6 @@ def _signal(row: dict[str, Any], stage: str) -> Signal:
 
 
 HANDLERS = [
-    enable, disable, set_rollout, opt_out, opt_in, reset_user, weights, user_weights, stats, signals,
+    enable, disable, set_rollout, opt_out, opt_in, reset_user, weights, user_weights, stats,
+    signals,
 ]  # fmt: skip

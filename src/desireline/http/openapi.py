@@ -1,7 +1,7 @@
 """The OpenAPI document: every route under `/v1`, made of the same structs the routes decode.
 
-Ingest routes are plain ASGI and invisible to the generator, so a second application of typed twins is
-described and merged in (a test sends its examples to the live routes). Knows no behaviour.
+Ingest routes are plain ASGI and invisible to the generator, so a second application of typed twins
+is described and merged in (a test sends its examples to the live routes). Knows no behaviour.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The one error envelope, and every exception's way into it. Never a traceback.
 
-`{"success": false, "status", "error": {"message", "type", "code", "hint", "details"}, "request_id"}`;
-`details.validation_errors[]` names each place as `{type, location[], path, message, hint}`.
+`{"success": false, "status", "error": {"message", "type", "code", "hint", "details"},
+"request_id"}`; `details.validation_errors[]` names each place as `{type, location[], path, message,
+hint}`.
 """
 
 from __future__ import annotations
@@ -74,11 +75,10 @@ def to_error(exception: Exception) -> DesirelineError:
         return exception
     if isinstance(exception, HTTPException):
         return _from_http(exception)
-    error = DesirelineError(
+    return DesirelineError(
         "something broke inside desireline",
         hint="the server's log has the traceback under this request_id; please report it",
     )
-    return error
 
 
 def _from_http(exception: HTTPException) -> DesirelineError:

@@ -1,6 +1,7 @@
 """What happens by itself while the server runs: learning ticks, snapshots, index upkeep, new keys.
 
-Knows when; what is done is the steps' and adapters' business. A failing turn is logged and repeated.
+Knows when; what is done is the steps' and adapters' business. A failing turn is logged and
+repeated.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Retrievers as definitions: create, patch with its merge rule, delete, and what to warn about.
 
-Knows the stored form (`core.recipe`) and the catalogue port; what is served right now is swapped here.
+Knows the stored form (`core.recipe`) and the catalogue port; what is served right now is swapped
+here.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ class Book(Protocol):
 
 
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
-    """What retrievers are bound to; `refold(retriever_id)` re-learns under a changed configuration."""
+    """What retrievers are bound to; `refold(retriever_id)` re-learns under a changed
+    configuration.
+    """
 
     catalog: RetrieverCatalog
     book: Book
@@ -93,7 +96,9 @@ class Retrievers:
     async def patch(
         self, served: Served, stages: list[dict[str, Any]] | None, changes: dict[str, Any]
     ) -> Served:
-        """Change a retriever; stages by the merge rule. Raises Invalid, AlreadyExists, VersionConflict."""
+        """Change a retriever; stages by the merge rule. Raises Invalid, AlreadyExists,
+        VersionConflict.
+        """
         before = served.retriever
         stored = before.stages
         if stages is not None:
@@ -134,7 +139,9 @@ class Retrievers:
         return sorted(found, key=lambda each: -each.version)
 
     def warnings(self, served: Served) -> list[str]:
-        """What the author should know: unregistered features, unknown collections, idle settings."""
+        """What the author should know: unregistered features, unknown collections, idle
+        settings.
+        """
         collections = self.ports.book.collections(served.retriever.namespace)
         names = {c.collection_name for c in collections} | {c.collection_id for c in collections}
         found = list(served.recipe.warnings)

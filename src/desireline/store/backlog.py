@@ -1,7 +1,7 @@
 """The segments on disk that are not yet in the event log: written at one end, read at the other.
 
-Knows where each group of frames lies and what of it is inserted; two threads use it, a committer that
-appends and a flusher that takes ranges. Knows nothing of requests, waiting or the event log.
+Knows where each group of frames lies and what of it is inserted; two threads use it, a committer
+that appends and a flusher that takes ranges. Knows nothing of requests, waiting or the event log.
 
 A *position* counts the bytes ever given to `append`, also those of a group that failed.
 """
@@ -77,7 +77,9 @@ class Backlog:
             return self._segments[1].begin if whole else first.begin + self._offset
 
     def append(self, blocks: Sequence[bytes], fail_point: Callable[[str], None]) -> None:
-        """Write a group and sync it once; on an `OSError` the group is cut off again, and raised."""
+        """Write a group and sync it once; on an `OSError` the group is cut off again,
+        and raised.
+        """
         size = sum(map(len, blocks))
         try:
             self._write(blocks)
@@ -176,7 +178,8 @@ class Backlog:
                 vector = _rest(vector, self._system.writev(self._file, vector))
 
     def _cut(self, failed: int) -> None:
-        # After a failed sync the kernel may have dropped the pages: never append to that file again.
+        # After a failed sync the kernel may have dropped the pages: never append to that file
+        # again.
         last = self._segments[-1]
         if self._file >= 0:
             try:

@@ -1,10 +1,12 @@
 """The event log in ClickHouse's SQL: embedded (`chdb:///path`) or a server (`http://…`), one class.
 
-Knows clients, threads, limits and how a range of rows is inserted once. Which rows and which questions
-exist it takes from `schema/`, `queries/` and `removal`.
+Knows clients, threads, limits and how a range of rows is inserted once. Which rows and which
+questions exist it takes from `schema/`, `queries/` and `removal`.
 
-One client per thread: a clickhouse-connect client serialises on its own lock, so a slow query on a shared
-one would hold up the flusher (measured: 24 ms against 4.5 s). The writer's client is used under a lock.
+One client per thread: a clickhouse-connect client serialises on its own lock, so a slow query on a
+shared one would hold up the flusher (measured: 24 ms against 4.5 s). The writer's client is used
+under a
+lock.
 """
 
 from __future__ import annotations
@@ -53,10 +55,11 @@ READ_SETTINGS = {
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What the engine may use: bytes of the process and of the mark cache, seconds of a read, threads.
+    """What the engine may use: bytes of the process and of the mark cache, seconds of a read,
+    threads.
 
-    The data source name ignores the first two, so an embedded engine is opened with them before the first
-    client. A question that may take longer says so in its own `SETTINGS`.
+    The data source name ignores the first two, so an embedded engine is opened with them before the
+    first client. A question that may take longer says so in its own `SETTINGS`.
     """
 
     memory_bytes: int = 2 << 30
@@ -112,9 +115,10 @@ class ClickHouse:
     async def query(self, question: str, **parameters: Any) -> list[dict[str, Any]]:
         """Rows of the query file `question`; parameters are bound, never pasted.
 
-        Ids come as 32 lower-case hex, times as 'YYYY-MM-DD hh:mm:ss.mmm', NaN as None. Raises `KeyError`
-        and `ValueError` for a question or parameter that does not exist, `errors.Unavailable` when the
-        log does not answer within its limits.
+        Ids come as 32 lower-case hex, times as 'YYYY-MM-DD hh:mm:ss.mmm', NaN as None. Raises
+        `KeyError` and `ValueError` for a question or parameter that does not exist,
+        `errors.Unavailable` when
+        the log does not answer within its limits.
         """
         asked = queries.load(question)
         bound = queries.bind(asked, parameters)

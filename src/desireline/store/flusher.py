@@ -1,11 +1,13 @@
 """From the intake to the event log, each row exactly once: one thread, one range at a time.
 
-Knows the order intent, insert, tombstones, watermark, and retrying; knows nothing of requests or of the
-rows' meaning.
+Knows the order intent, insert, tombstones, watermark, and retrying; knows nothing of requests or of
+the rows' meaning.
 
-A range's boundaries and token are persisted before its first insert. After a crash the same bytes are
-inserted again under the same tokens, and the event log drops what it has. A range's bytes never change:
-what was deleted meanwhile is deleted again after the insert (`after_insert`), before the watermark moves.
+A range's boundaries and token are persisted before its first insert. After a crash the same bytes
+are inserted again under the same tokens, and the event log drops what it has. A range's bytes never
+change: what was deleted meanwhile is deleted again after the insert (`after_insert`), before the
+watermark
+moves.
 """
 
 from __future__ import annotations
@@ -43,8 +45,8 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
 class Flusher:
     """Moves the intake's ranges into the event log until it is stopped.
 
-    `inserted_rows`, `failures` and `last_error` are there to be shown. `after_insert(tables)` runs on the
-    flusher's thread after a range went in and before anybody is told so.
+    `inserted_rows`, `failures` and `last_error` are there to be shown. `after_insert(tables)` runs
+    on the flusher's thread after a range went in and before anybody is told so.
     """
 
     def __init__(

@@ -1,7 +1,9 @@
 """The durable intake: many requests, one write and one fdatasync, then their acknowledgements.
 
-Knows queueing, bounds, the committer thread and who waits; where bytes lie is `backlog`'s business. Knows
-nothing of what the rows mean. An acknowledgement (`synced`) follows the sync of the last byte of its rows.
+Knows queueing, bounds, the committer thread and who waits; where bytes lie is `backlog`'s business.
+Knows nothing of what the rows mean. An acknowledgement (`synced`) follows the sync of the last byte
+of
+its rows.
 """
 
 from __future__ import annotations
@@ -89,8 +91,8 @@ class SegmentIntake:
     def append(self, rows: Sequence[tuple[str, bytes]]) -> Ticket:
         """Queue frames, each (table, JSON of one row), in this order, all or none; does not wait.
 
-        Raises `errors.IntakeFull` (backlog bound) or `errors.StorageFull` (just after the disk failed);
-        then nothing was queued.
+        Raises `errors.IntakeFull` (backlog bound) or `errors.StorageFull` (just after the disk
+        failed); then nothing was queued.
         """
         block = frames(rows)
         with self._wake:
@@ -102,7 +104,9 @@ class SegmentIntake:
             return Ticket(self._appended)
 
     async def synced(self, ticket: Ticket) -> None:
-        """Wait until everything up to `ticket` survived an fdatasync. Raises `errors.StorageFull`."""
+        """Wait until everything up to `ticket` survived an fdatasync. Raises
+        `errors.StorageFull`.
+        """
         with self._wake:
             if any(start < ticket.seq <= end for start, end in self._lost):
                 raise _storage_full()
@@ -155,9 +159,13 @@ class SegmentIntake:
         if time.monotonic() < self._refuse_until:
             raise _storage_full()
         waiting = self._appended - self._synced + size
-        if waiting > self.bounds.waiting_bytes or self.backlog_bytes + size > self.bounds.backlog_bytes:
+        if (
+            waiting > self.bounds.waiting_bytes
+            or self.backlog_bytes + size > self.bounds.backlog_bytes
+        ):
             raise errors.IntakeFull(
-                "the intake's backlog is full; nothing was stored", hint="send it again after a pause"
+                "the intake's backlog is full; nothing was stored",
+                hint="send it again after a pause",
             )
 
     def _commit_forever(self) -> None:

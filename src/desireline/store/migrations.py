@@ -1,7 +1,7 @@
 """Bringing the log's tables to this program's schema version, and refusing a newer one.
 
-Knows the numbered files of `schema/` and their placeholders. `run` executes one statement, `ask` returns
-rows: which client does that, and over what, is the caller's business.
+Knows the numbered files of `schema/` and their placeholders. `run` executes one statement, `ask`
+returns rows: which client does that, and over what, is the caller's business.
 """
 
 from __future__ import annotations

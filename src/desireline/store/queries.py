@@ -1,7 +1,8 @@
-"""The questions the log answers: one file each in `queries/`, loaded once, parameters bound by type.
+"""The questions the log answers: one file each in `queries/`, loaded once, parameters bound by
+type.
 
-Knows the form of a query file (a header of four comment lines, `{name:Type}` parameters) and nothing of
-clients or of what a question is asked for.
+Knows the form of a query file (a header of four comment lines, `{name:Type}` parameters) and
+nothing of clients or of what a question is asked for.
 """
 
 from __future__ import annotations
@@ -60,7 +61,9 @@ def bind(question: Question, given: Mapping[str, Any]) -> dict[str, Any]:
         ...
     ValueError: interaction_by_id: missing ['interaction_id'], unknown []
     """
-    bound = {name: [] for name, kind in question.parameters.items() if kind.startswith("Array(")}
+    bound: dict[str, Any] = {
+        name: [] for name, kind in question.parameters.items() if kind.startswith("Array(")
+    }
     bound.update({name: list(value) if name in bound else value for name, value in given.items()})
     missing = sorted(question.parameters.keys() - bound.keys())
     unknown = sorted(bound.keys() - question.parameters.keys())

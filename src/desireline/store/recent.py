@@ -98,7 +98,7 @@ class RecentMemory:
         """The subject's latest execution on this retriever."""
         return self._subjects.get((retriever_id, subject))
 
-    def due(self, now_ms: int, everything: bool = False) -> list[RecentExecution]:  # noqa: FBT001, FBT002
+    def due(self, now_ms: int, *, everything: bool = False) -> list[RecentExecution]:
         """Open executions whose window ended (or all), in closing order.
 
         Each is handed out again by every call until its `open` is False: whoever closes it sets

@@ -1,11 +1,11 @@
 """Taking interactions out of the log: which statements, in which order, and why that order is safe.
 
-Knows the tables and views that a deleted interaction lives in. Deletion does not cascade into the targets
-of materialised views, so each is named here. Knows nothing of clients.
+Knows the tables and views that a deleted interaction lives in. Deletion does not cascade into the
+targets of materialised views, so each is named here. Knows nothing of clients.
 
-Order: first one row per (interaction, context, type) in `interaction_counts` under the interaction's own
-`removed_id` (its value is a maximum, so a repeat changes nothing), then the copies, last the interaction
-itself: an interruption anywhere leaves the interaction to be found and removed again.
+Order: first one row per (interaction, context, type) in `interaction_counts` under the
+interaction's own `removed_id` (its value is a maximum, so a repeat changes nothing), then the copies, last the
+interaction itself: an interruption anywhere leaves the interaction to be found and removed again.
 """
 
 from __future__ import annotations

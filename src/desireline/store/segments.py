@@ -1,7 +1,8 @@
-"""Segment files and the flusher's journal: the bytes of the durable intake, and how they are read back.
+"""Segment files and the flusher's journal: the bytes of the durable intake, and how they are read
+back.
 
-Knows frames, files, torn tails and positions; knows nothing of threads, of waiting requests or of the
-event log.
+Knows frames, files, torn tails and positions; knows nothing of threads, of waiting requests or of
+the event log.
 
     frame    uint32 length, uint32 crc32(payload), payload     (little endian)
     payload  1 byte: the table (`TABLE_CODES`), then the JSON of one row
@@ -74,7 +75,8 @@ def frames(rows: Sequence[tuple[str, bytes]]) -> bytes:
     >>> len(frames([("interactions", b"{}")]))
     11
     """
-    pack, crc32, parts = HEADER.pack, zlib.crc32, []
+    parts: list[bytes] = []
+    pack, crc32 = HEADER.pack, zlib.crc32
     for table, row in rows:
         parts += (pack(len(row) + 1, crc32(row, TABLE_CRCS[table])), TABLE_CODES[table], row)
     return b"".join(parts)
@@ -106,7 +108,11 @@ def good_prefix(data: bytes) -> int:
     while offset + 8 < size:
         length, crc = HEADER.unpack_from(data, offset)
         end = offset + 8 + length
-        if not 1 <= length <= LONGEST_FRAME or end > size or zlib.crc32(data[offset + 8 : end]) != crc:
+        if (
+            not 1 <= length <= LONGEST_FRAME
+            or end > size
+            or zlib.crc32(data[offset + 8 : end]) != crc
+        ):
             break
         offset = end
     return offset
@@ -180,8 +186,8 @@ def replace_file(path: Path, content: bytes) -> None:
 class Journal:
     """What was or is about to be inserted: intents before an insert, places after it.
 
-    A file beside the segments rather than rows of the catalogue: one synced append of 120 bytes, on the
-    disk that the segments are on, with no other writer to wait for.
+    A file beside the segments rather than rows of the catalogue: one synced append of 120 bytes, on
+    the disk that the segments are on, with no other writer to wait for.
     """
 
     compact_bytes = 1 << 20

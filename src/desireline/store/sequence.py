@@ -1,7 +1,7 @@
 """Numbers for the rows of a node: rising, and never given twice, also after a crash.
 
-Knows one small file: the first number that no process has reserved yet. A process reserves a block before
-it gives out the block's first number, so a crash wastes numbers and repeats none.
+Knows one small file: the first number that no process has reserved yet. A process reserves a block
+before it gives out the block's first number, so a crash wastes numbers and repeats none.
 """
 
 from __future__ import annotations

@@ -33,7 +33,9 @@ class Waiters:
         return future
 
     def pass_to(self, position: int, error: Callable[[], Exception] | None = None) -> None:
-        """Wake all that wait for `position` or less, with an error made for each if one is given."""
+        """Wake all that wait for `position` or less, with an error made for each if one
+        is given.
+        """
         due: dict[asyncio.AbstractEventLoop, list[Future]] = {}
         with self._lock:
             while self._heap and self._heap[0][0] <= position:

@@ -1,7 +1,8 @@
 """Rows of the event log: one struct a table, one field a column, in the words of the glossary.
 
-An intake frame *is* one of these as a JSON object. Fields at their default are left out of the frame
-(the column has the same default: a test compares struct and migration). Knows nothing of engines.
+An intake frame *is* one of these as a JSON object. Fields at their default are left out of the
+frame (the column has the same default: a test compares struct and migration). Knows nothing of
+engines.
 
 Times are UTC strings `YYYY-MM-DD hh:mm:ss.mmm`; ids are 32 lower-case hex without prefix.
 """
@@ -159,7 +160,8 @@ class Lesson(Row, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The only input of a learner: state is the fold of these in `seq` order.
 
     `kind` is close, late, reset, opt_out or opt_in; `payload` is the JSON of a
-    `desireline.types.learning.Taught` (empty for the last three); `occurred_at` is when it was learned.
+    `desireline.types.learning.Taught` (empty for the last three); `occurred_at` is when it was
+    learned.
     """
 
     retriever_id: str
@@ -182,7 +184,9 @@ class RejectedInteraction(Row, frozen=True, kw_only=True, omit_defaults=True, gc
 
 
 class Mark(Row, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """A reversible statement about a user, session, execution or interaction; the last one holds."""
+    """A reversible statement about a user, session, execution or interaction; the last
+    one holds.
+    """
 
     subject: str
     subject_id: str

@@ -15,9 +15,11 @@ Distance = Literal["cosine", "dot", "euclid"]
 
 
 class Feature(msgspec.Struct, frozen=True, kw_only=True):
-    """A searchable index under a key: BM25 over fields, an encoder's or the caller's vectors, a number.
+    """A searchable index under a key: BM25 over fields, an encoder's or the caller's vectors, a
+    number.
 
-    `model` is "" for vectors of the caller. `average_length` (BM25) is fixed at the first documents.
+    `model` is "" for vectors of the caller. `average_length` (BM25) is fixed at the first
+    documents.
     """
 
     feature_uri: str
@@ -31,7 +33,9 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Collection(msgspec.Struct, frozen=True, kw_only=True):
-    """A named set of documents with its feature registry; `index_version` names the index folder."""
+    """A named set of documents with its feature registry; `index_version` names the
+    index folder.
+    """
 
     collection_id: str
     collection_name: str
@@ -45,7 +49,9 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
-    """A unit that is ranked: the user's fields, and vectors by feature_uri if the user brings them."""
+    """A unit that is ranked: the user's fields, and vectors by feature_uri if the user
+    brings them.
+    """
 
     document_id: str
     collection_id: str

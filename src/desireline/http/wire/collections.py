@@ -125,7 +125,9 @@ class CollectionsPage(msgspec.Struct, kw_only=True):
 
 
 class UpsertDocuments(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """`POST …/documents/upsert`: documents with `document_id`, fields at root, `_vectors` by uri."""
+    """`POST …/documents/upsert`: documents with `document_id`, fields at root,
+    `_vectors` by uri.
+    """
 
     documents: list[Any]
     not_available: ClassVar[frozenset[str]] = frozenset({"options"})

@@ -40,7 +40,7 @@ class ListRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     sort: Any = None
 
 
-def paged(total: int, page: int, page_size: int, counted: bool) -> Pagination:
+def paged(total: int, page: int, page_size: int, *, counted: bool) -> Pagination:
     """The pagination block of a page-numbered list."""
     pages = -(-total // page_size)
     return Pagination(

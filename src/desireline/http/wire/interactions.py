@@ -228,7 +228,9 @@ class ListInteractionsRequest(Paging, forbid_unknown_fields=True, kw_only=True):
     created_before: str | None = None
     sort: Sort | None = None
     sorts: Annotated[list[Sort], msgspec.Meta(max_length=1)] | None = None
-    not_available: ClassVar[frozenset[str]] = frozenset({"filters", "search", "variant", "case_sensitive"})
+    not_available: ClassVar[frozenset[str]] = frozenset(
+        {"filters", "search", "variant", "case_sensitive"}
+    )
 
     def to_noun(
         self, namespace: str, now_ms: int, retriever_ids: Callable[[str], tuple[str, ...]]

@@ -11,8 +11,8 @@ from desireline.types.retriever import Retriever
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"^[^/\s][^/]*$")]
 INPUT_TYPES = (
-    "string", "number", "integer", "float", "boolean", "object", "array", "date", "datetime", "text",
-    "image", "audio", "video", "pdf", "excel", "document_reference",
+    "string", "number", "integer", "float", "boolean", "object", "array", "date", "datetime",
+    "text", "image", "audio", "video", "pdf", "excel", "document_reference",
 )  # fmt: skip
 
 

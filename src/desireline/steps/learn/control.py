@@ -1,7 +1,7 @@
 """The switches of learned fusion: kill switch, rollout, opt-out, reset. Effective at once.
 
-Each change is written to the catalogue (with its audit row), to memory, and where it teaches, to the
-lessons. Knows no HTTP.
+Each change is written to the catalogue (with its audit row), to memory, and where it teaches, to
+the lessons. Knows no HTTP.
 """
 
 from __future__ import annotations

@@ -54,7 +54,9 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """A lesson that is not in the intake yet (its retriever is being rebuilt, or the backlog is full)."""
+    """A lesson that is not in the intake yet (its retriever is being rebuilt, or the backlog is
+    full).
+    """
 
     retriever_id: str
     namespace: str
@@ -130,7 +132,7 @@ class Learner:
     async def tick(self, *, everything: bool = False) -> int:
         """Close what is due (or all), unlearn what was deleted, fold; returns executions closed."""
         now_ms = self.ports.clock()
-        due = self.ports.recent.due(now_ms, everything)
+        due = self.ports.recent.due(now_ms, everything=everything)
         for execution in due:
             self._close(execution)
         waiting, self._waiting = self._waiting, []
@@ -161,7 +163,9 @@ class Learner:
         )  # fmt: skip
 
     def _teach(self, waiting: Waiting) -> None:
-        """Into the intake, then into the fold's queue; kept for later when that is impossible now."""
+        """Into the intake, then into the fold's queue; kept for later when that is
+        impossible now.
+        """
         served = self.ports.live.by_id(waiting.retriever_id)
         if served is None:
             return
@@ -199,7 +203,9 @@ class Learner:
     # Deletion, restart, new configuration.
 
     async def _unlearn(self, retriever_id: str) -> None:
-        """If a lesson holds a deleted interaction, all lessons are rewritten as a new generation."""
+        """If a lesson holds a deleted interaction, all lessons are rewritten as a new
+        generation.
+        """
         served = self.ports.live.by_id(retriever_id)
         if served is None:
             return

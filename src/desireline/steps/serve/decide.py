@@ -76,7 +76,9 @@ class Decider:
         return _Draw(weights, draws, seed, served.snapshot_id)
 
     def _pinned(self, served: Served, subject: str, now_ms: int) -> RecentExecution | None:
-        """The execution whose weights this subject keeps: not older than 30 minutes, no act since."""
+        """The execution whose weights this subject keeps: not older than 30 minutes, no
+        act since.
+        """
         last = self.recent.last_of(served.retriever.retriever_id, subject)
         if last is None or last.engaged or now_ms - last.at_ms > PIN_MS:
             return None

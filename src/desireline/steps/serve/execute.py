@@ -74,7 +74,9 @@ class Serve:
         return answer
 
     def _log(self, answer: Answer, ranked: rank.Ranked | None) -> None:
-        """Into the intake's order and into memory; without room it is answered, but teaches nothing."""
+        """Into the intake's order and into memory; without room it is answered, but teaches
+        nothing.
+        """
         frames = record.rows(answer, ranked, self.ports.node, self.ports.intake.next_seq())
         logged = True
         try:
@@ -88,7 +90,7 @@ class Serve:
                 )
             )  # fmt: skip
         if ranked is not None:
-            self.ports.recent.add(record.remembered(answer, ranked, logged))
+            self.ports.recent.add(record.remembered(answer, ranked, logged=logged))
 
 
 class _Work:
@@ -125,7 +127,7 @@ class _Work:
         """Search, fuse, filter, cut to the page."""
         started = milliseconds()
         plan = self._plan(stage)
-        found = retrieve.retrieve(self.ports.index, plan, milliseconds, choice is not None)
+        found = retrieve.retrieve(self.ports.index, plan, milliseconds, complete=choice is not None)
         ranked = rank.rank(stage, self.served, found, choice, execution_id)
         union = len(ranked.served.ids)
         kept = min(stage.final_top_k, union)
@@ -183,7 +185,9 @@ class _Work:
         )
 
     def _pre_filter(self, recipe: Recipe, stage: SearchStage | None) -> FilterTree | None:
-        """The request's filter, those of the attribute filters before the search, the stage's own."""
+        """The request's filter, those of the attribute filters before the search, the
+        stage's own.
+        """
         where = self._tree(self.request.filters, "$.filters")
         for earlier in recipe.stages:
             if not isinstance(earlier, FilterStage):

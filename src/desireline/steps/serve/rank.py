@@ -22,7 +22,8 @@ PROPENSITY_DEPTH = 100
 
 
 class Ranked(msgspec.Struct, frozen=True, kw_only=True):
-    """The served list (`served`), and on a learned stage the same candidates with normalised scores.
+    """The served list (`served`), and on a learned stage the same candidates with normalised
+    scores.
 
     `order` (n,) are rows of `served`, best first, after the exploration swap at `explored_at`.
     `learned` is the fusion of complete runs: under its own weights when they are served, else under
@@ -82,7 +83,9 @@ def _swapped(listed: fusion.Fused, at: int) -> fusion.Fused:
 
 
 def _shadow(own: fusion.Fused, listed: fusion.Fused, choice: Choice) -> dict[str, Any]:
-    """What would have been served: weights, top ids, overlap at 10, Kendall's tau with the static."""
+    """What would have been served: weights, top ids, overlap at 10, Kendall's tau with
+    the static.
+    """
     ids, shown = own.ids[:SHADOW_TOP], listed.ids[:SHADOW_TOP]
     return {
         "weights": list(choice.weights.values),

@@ -146,7 +146,7 @@ def impression_rows(answer: Answer, ranked: Ranked, node: str, seq: int) -> list
     return found
 
 
-def remembered(answer: Answer, ranked: Ranked, logged: bool) -> RecentExecution:
+def remembered(answer: Answer, ranked: Ranked, *, logged: bool) -> RecentExecution:
     """What memory keeps for receipts, pins and closing."""
     request, choice, config = answer.request, answer.choice, answer.served.learning
     norm = _aligned(ranked).norm if ranked.learned is not None else ranked.served.norm

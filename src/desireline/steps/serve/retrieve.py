@@ -33,7 +33,7 @@ class Plan:
 
 
 def retrieve(
-    index: SearchIndex, plan: Plan, milliseconds: Callable[[], float], complete: bool
+    index: SearchIndex, plan: Plan, milliseconds: Callable[[], float], *, complete: bool
 ) -> Retrieved:
     """Runs of all searches; those that could not run are empty and named in `degraded`."""
     found = Retrieved(returned=[], complete=[], homes={})
@@ -165,7 +165,9 @@ def _completed(
 def _scores(
     index: SearchIndex, targets: list[Target], query: Query, ids: list[str], homes: dict[str, str]
 ) -> list[float]:
-    """Scores by id, each asked of the collection the document lives in; 0 where that has no feature."""
+    """Scores by id, each asked of the collection the document lives in; 0 where that has no
+    feature.
+    """
     scores = dict.fromkeys(ids, 0.0)
     for collection, feature in targets:
         mine = [i for i in ids if homes[i] == collection.collection_id]
