@@ -265,12 +265,12 @@ class KeyDesk:
             namespace_id=namespace if namespace == DEFAULT_NAMESPACE else mint(),
             namespace_name=namespace, created_at=iso(clock()),
         )  # fmt: skip
-        tenant = self._run(self._catalog.namespaces.ensure(record))
+        owner = self._run(self._catalog.namespaces.ensure(record))
         secret = f"sk_{secrets.token_urlsafe(32)}"
         key = KeyRecord(
             key_id=mint(), prefix=secret[:9],
             secret_hash=hashlib.sha256(secret.encode()).hexdigest(), scope=scope,
-            namespace=tenant.namespace_id, name=name, created_at=iso(clock()),
+            namespace=owner.namespace_id, name=name, created_at=iso(clock()),
         )  # fmt: skip
         self._run(self._catalog.keys.create(key))
         return secret

@@ -118,7 +118,7 @@ def test_neither_prefix_nor_content_type_matters(tmp_path: Path, prefix: str, ki
          "contradiction", "$.document_id"),
         (b'{"feature_id": "d", "position": 0, "interaction_type": "click", "document_score": NaN}',
          400, "not_json", None),
-        (b"\xff\xfe", 400, "not_utf8", None),
+        (b'{"feature_id": "\xff"}', 400, "not_utf8", None),
         (b"not json", 400, "not_json", None),
         (b"", 400, "not_json", None),
         (b'{"metadata": ' + b"[" * 5000 + b"]" * 5000 + b"}", 400, "too_deep", None),
@@ -220,7 +220,7 @@ def test_a_retry_under_its_key_gets_the_first_answer(tmp_path: Path):
 
 def test_lists_take_the_same_fields_in_the_body_and_in_the_query(tmp_path: Path):
     async def story(client: httpx.AsyncClient, world: World) -> None:
-        for minute, kind in enumerate(["click", "purchase", "skip", "click"]):
+        for minute, kind in enumerate(["click", "purchase", "skip", "share"]):
             world.now_ms = NOW_MS + minute * 60_000
             await client.post(ROOT, json=CLICK | {"interaction_type": kind, "feature_id": "d1"})
         path = f"{ROOT}/list?page=2&page_size=3"

@@ -4,8 +4,9 @@ Knows the tables and views that a deleted interaction lives in. Deletion does no
 targets of materialised views, so each is named here. Knows nothing of clients.
 
 Order: first one row per (interaction, context, type) in `interaction_counts` under the
-interaction's own `removed_id` (its value is a maximum, so a repeat changes nothing), then the copies, last the
-interaction itself: an interruption anywhere leaves the interaction to be found and removed again.
+interaction's own `removed_id` (its value is a maximum, so a repeat changes nothing), then the
+copies, last the interaction itself: an interruption anywhere leaves the interaction to be found
+and removed again.
 """
 
 from __future__ import annotations

@@ -37,6 +37,7 @@ _encode = msgspec.json.Encoder().encode
 PAGE = 20_000
 SNAPSHOT_EVERY_MS = 60_000
 FORGOTTEN = 100_000
+SESSIONS = 20_000
 
 
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,21 +94,36 @@ class Learner:
         self, execution: RecentExecution, document_id: str, interaction_id: str, reward: float
     ) -> None:
         """In-session adaptation: what a session's own act changes for its next search at once."""
+        self._adapt(
+            execution, "late", closing.late(execution, document_id, interaction_id, reward)
+        )
+
+    def _adapt(self, execution: RecentExecution, kind: policy.Kind, taught: Taught) -> None:
+        """Teach the session's own temporary state; it never reaches a node."""
         served = self.ports.live.by_id(execution.retriever_id)
-        if served is None or not execution.session_id or not reward:
+        sessions, key = self.ports.sessions, (execution.retriever_id, execution.session_id)
+        known = sessions.pop(key, None)
+        if served is None or not execution.session_id or not taught.documents:
             return
-        key = (execution.retriever_id, execution.session_id)
         lesson = policy.Lesson(
-            kind="late", at_ms=self.ports.clock(), context_keys=execution.context_keys,
-            taught=closing.late(execution, document_id, interaction_id, reward),
+            kind=kind,
+            at_ms=self.ports.clock(),
+            context_keys=execution.context_keys,
+            taught=taught,
             user_id=execution.user_id,
-        )  # fmt: skip
+        )
         session = policy.adapt(
-            self.ports.sessions.get(key), served.state.nodes, _context(execution), lesson,
-            served.learning, len(served.uris),
-        )  # fmt: skip
+            known,
+            served.state.nodes,
+            _context(execution),
+            lesson,
+            served.learning,
+            len(served.uris),
+        )
         if session is not None:
-            self.ports.sessions[key] = session
+            sessions[key] = session
+        while len(sessions) > SESSIONS:
+            del sessions[next(iter(sessions))]
 
     async def forget(self, interaction_id: str, retriever_id: str) -> None:
         """A deleted interaction: whatever it taught is unlearned at the next tick."""
@@ -154,6 +170,8 @@ class Learner:
             if shown.rewards and not self._forgotten.keys().isdisjoint(i for i, _ in shown.rewards):
                 shown.rewards[:] = [r for r in shown.rewards if r[0] not in self._forgotten]
         taught = closing.close(execution, served.learning)
+        if (execution.retriever_id, execution.session_id) in self.ports.sessions:
+            self._adapt(execution, "close", taught)
         self._teach(self._lesson_of(execution, "close", taught))
 
     def _lesson_of(self, execution: RecentExecution, kind: str, taught: Taught) -> Waiting:
