@@ -240,6 +240,7 @@ async def _load(system: System) -> None:
     for collection in found.collections:
         parts.index.create(collection)
         parts.live.put_collection(collection)
+        system.touched.add(collection.collection_id)
     parts.index.tidy(found.collections)
     parts.flusher.start()
     await parts.intake.flushed(timeout_ms=600_000)
