@@ -93,12 +93,24 @@ def load_corpus(folder: Path) -> Corpus:
     )
 
 
-def load_questions(corpus: Corpus, folder: Path) -> list[Question]:
-    """Every judged query with its candidates, scored by all three searches."""
+def judgments(folder: Path) -> dict[str, dict[str, str]]:
+    """The label of each judged document, by query; queries in order."""
     judged: dict[str, dict[str, str]] = {}
     for row in _lines(folder / "judgments_dev.jsonl.gz"):
         judged.setdefault(row["query"], {})[row["document_id"]] = row["label"]
-    texts = sorted(judged)
+    return dict(sorted(judged.items()))
+
+
+def attractions(corpus: Corpus, judged: dict[str, dict[str, str]]) -> dict[str, Array]:
+    """How each document of the corpus attracts each segment, (SEGMENTS, N), by query."""
+    tastes = _tastes(corpus)
+    return {text: _attraction(corpus, text, labels, tastes) for text, labels in judged.items()}
+
+
+def load_questions(corpus: Corpus, folder: Path) -> list[Question]:
+    """Every judged query with its candidates, scored by all three searches."""
+    judged = judgments(folder)
+    texts = list(judged)
     lexical, dense = _lexical(corpus, texts), _dense(corpus, texts)
     segments = _tastes(corpus)
     return [

@@ -19,6 +19,7 @@ from desireline.types.catalog import (
     NamespaceRecord,
     StateSnapshot,
     TaskRecord,
+    Tombstone,
 )
 from desireline.types.learning import Rollout, TaughtDocument, Weights
 from desireline.types.log import Row
@@ -50,6 +51,9 @@ class Intake(Protocol):
         """Wait until everything up to `ticket` survived an fdatasync. Raises
         `errors.StorageFull`.
         """
+
+    def lost(self, ticket: Ticket) -> bool:
+        """Whether the disk refused the rows behind `ticket` (False while that is open)."""
 
     async def flushed(self, ticket: Ticket | None = None, timeout_ms: int = 1000) -> bool:
         """Wait until everything up to `ticket` (None: appended so far) is in the event log."""
@@ -95,7 +99,8 @@ class RecentExecution(msgspec.Struct, gc=False):
 
     `subject` is what its weights stick to (session_id, else user_id, else execution_id); the same
     weights serve that subject until it interacts (`engaged`) or 30 minutes pass. `draws` are the
-    (64, F) re-sampled weights that propensities are computed from.
+    (64, F) re-sampled weights that propensities are computed from. `logged_at` is the intake's
+    ticket of its rows (0: they were in the log at start).
     """
 
     execution_id: str
@@ -120,6 +125,7 @@ class RecentExecution(msgspec.Struct, gc=False):
     snapshot_id: int = 0
     draw_seed: int = 0
     engaged: bool = False
+    logged_at: int = 0
 
 
 class RecentExecutions(Protocol):
@@ -237,6 +243,15 @@ class Tombstones(Protocol):
     async def bury(self, namespace: str, kind: str, identifier: str, now_ms: int) -> None:
         """Note that a thing of this kind (`interaction`) was erased; durable when it returns."""
 
+    def digest(self, kind: str, identifier: str) -> str:
+        """The keyed hash under which `bury` notes an id."""
+
+    async def pending(self) -> list[Tombstone]:
+        """Those that may still be in a table or in what was learned."""
+
+    async def applied(self, tombstones: Sequence[Tombstone]) -> None:
+        """Note that these are nowhere any more."""
+
 
 class NamespaceCatalog(Protocol):
     """Tenants. A reference is an id (bare, or as the wire shows it) or a name, here and below."""
@@ -332,8 +347,8 @@ class LearningCatalog(Protocol):
     async def generation(self, retriever_id: str) -> int:
         """The number of the present generation of lessons; 0 at first."""
 
-    async def start_generation(self, retriever_id: str) -> int:
-        """Begin the next one (rebuild, erasure, reset of all); its number."""
+    async def start_generation(self, retriever_id: str, number: int = 0) -> int:
+        """Make the next one present, or `number` if that is higher; returns it."""
 
     async def save_snapshot(self, snapshot: StateSnapshot) -> None:
         """Keep a learner's state (the newest two per retriever are kept)."""

@@ -32,7 +32,7 @@ from desireline.steps.capture import Capture, Readings
 from desireline.steps.capture import Ports as CapturePorts
 from desireline.steps.corpus import Corpus
 from desireline.steps.corpus import Ports as CorpusPorts
-from desireline.steps.learn import Control, Learner, Report
+from desireline.steps.learn import Control, Learner, Report, Sessions
 from desireline.steps.learn import Ports as LearnPorts
 from desireline.steps.recipes import Retrievers
 from desireline.steps.serve import Ports as ServePorts
@@ -75,7 +75,6 @@ class Adapters(msgspec.Struct, frozen=True, kw_only=True):
     index: QdrantIndex
     recent: RecentMemory
     live: LiveBook
-    sessions: dict[tuple[str, str], Any]
     encoders: Callable[[str], Any]
 
 
@@ -88,13 +87,13 @@ class System:
         self.live = self.keys = parts.live
         self.intake, self.event_log, self.recent = parts.intake, parts.event_log, parts.recent
         self.catalog, self.index = parts.catalog, parts.index
-        self.sessions = parts.sessions
+        self.sessions = Sessions(clock)
         self.touched: set[str] = set()
         self.learner = Learner(
             LearnPorts(
                 live=self.live, intake=self.intake, event_log=self.event_log, recent=self.recent,
-                catalog=self.catalog.learning, sessions=self.sessions, clock=clock,
-                metrics=metrics, node=NODE,
+                catalog=self.catalog.learning, tombstones=self.catalog.tombstones,
+                sessions=self.sessions, clock=clock, metrics=metrics, node=NODE,
             )
         )  # fmt: skip
         self.control = Control(self.catalog.learning, self.live, self.learner, clock)
@@ -104,7 +103,7 @@ class System:
         self.serve = Serve(
             ServePorts(
                 live=self.live, index=self.index, intake=self.intake, recent=self.recent,
-                sessions=self.sessions, clock=clock, mint=mint, metrics=metrics, node=NODE,
+                session_of=self.sessions.of, clock=clock, mint=mint, metrics=metrics, node=NODE,
             )
         )  # fmt: skip
         self.retrievers = Retrievers(
@@ -124,7 +123,7 @@ class System:
         return CapturePorts(
             intake=self.intake, event_log=self.event_log, recent=self.recent, live=self.live,
             clock=clock, metrics=self.metrics, tombstones=self.catalog.tombstones,
-            late=self.learner.late, rewarded=self.learner.rewarded, forget=self.learner.forget,
+            late=self.learner.late, rewarded=self.sessions.rewarded, forget=self.learner.forget,
             node=NODE,
         )  # fmt: skip
 
@@ -205,7 +204,7 @@ def _adapters(settings: Settings, directory: DataDirectory) -> Adapters:
         recent=RecentMemory(
             settings.recent_window_minutes * 60_000, settings.recent_memory_bytes
         ),
-        live=LiveBook(), sessions={}, encoders=encoders,
+        live=LiveBook(), encoders=encoders,
     )  # fmt: skip
 
 
@@ -251,7 +250,19 @@ async def _load(system: System) -> None:
         )  # fmt: skip
         parts.live.replace(served)
         parts.live.replace(await system.learner.restore(served))
-    await rebuild(parts.recent, parts.event_log, parts.live, clock())
+    await _remember(system)
+
+
+async def _remember(system: System) -> None:
+    """The memory of the last hour out of the log; what a crash left untaught is taught."""
+    parts, retrievers = system.parts, system.live.retrievers()
+    windows = [served.learning.attribution_window_seconds * 1000 for served in retrievers]
+    missed = await rebuild(
+        parts.recent, parts.event_log, parts.live, clock(), max(windows, default=0)
+    )
+    for each in missed:
+        system.learner.late(each.execution, each.document_id, each.interaction_id, each.reward)
+    await system.learner.agree(retrievers)
 
 
 class KeyDesk:

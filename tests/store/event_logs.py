@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,7 +54,7 @@ def ask(log: ClickHouse, question: str, **parameters: Any) -> list[dict[str, Any
     """Ask, filling in the widest values for filters and pages."""
     wide = {"limit": 1000} | FILTERS | PAGE | SPAN
     known = {key: wide[key] for key in load(question).parameters if key in wide}
-    return asyncio.run(log.query(question, **(known | parameters)))
+    return log.query_blocking(question, **(known | parameters))
 
 
 def held(log: ClickHouse, table: str, namespace: str) -> list[Row]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from litestar import MediaType, Request, Response, get, post
+from litestar.params import JSONBody
 from prometheus_client import generate_latest
 
 from desireline import __version__
@@ -57,7 +58,7 @@ async def prometheus(request: AnyRequest) -> Response[bytes]:
 
 
 @post("/v1/admin/flush", status_code=200, dto=Wire[FlushRequest], return_dto=None)
-async def flush(request: AnyRequest, data: FlushRequest | None = None) -> FlushDone:
+async def flush(request: AnyRequest, data: JSONBody[FlushRequest | None] = None) -> FlushDone:
     """Make everything acknowledged visible; on request close open executions and learn
     from them.
     """

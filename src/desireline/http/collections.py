@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Request, delete, get, patch, post
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from desireline.errors import NotAvailable
 from desireline.http.body import Wire
@@ -35,7 +36,7 @@ def out(system: Any, collection: Collection) -> CollectionOut:
 
 
 @post("/v1/collections", status_code=200, dto=Wire[CreateCollection], return_dto=None)
-async def create_collection(request: AnyRequest, data: CreateCollection) -> CollectionOut:
+async def create_collection(request: AnyRequest, data: JSONBody[CreateCollection]) -> CollectionOut:
     """Create a collection with its feature registry."""
     system, caller = admitted(request, "write")
     collection = await system.corpus.create(
@@ -47,14 +48,16 @@ async def create_collection(request: AnyRequest, data: CreateCollection) -> Coll
 
 @get("/v1/collections")
 async def get_collections(
-    request: AnyRequest, page: int = 1, page_size: int = 50
+    request: AnyRequest, page: FromQuery[int] = 1, page_size: FromQuery[int] = 50
 ) -> CollectionsPage:
     """List collections, oldest first."""
     return _page(request, page, page_size, "")
 
 
 @post("/v1/collections/list", status_code=200, dto=Wire[ListRequest], return_dto=None)
-async def list_collections(request: AnyRequest, data: ListRequest | None = None) -> CollectionsPage:
+async def list_collections(
+    request: AnyRequest, data: JSONBody[ListRequest | None] = None
+) -> CollectionsPage:
     """List collections, oldest first; `search` looks into names."""
     asked = data or ListRequest()
     refuse_unbuilt(asked)
@@ -87,7 +90,7 @@ def _page(request: AnyRequest, page: int, size: int, search: str) -> Collections
 
 
 @get("/v1/collections/{collection:str}")
-async def get_collection(request: AnyRequest, collection: str) -> CollectionOut:
+async def get_collection(request: AnyRequest, collection: FromPath[str]) -> CollectionOut:
     """One collection, by id or name."""
     system, caller = admitted(request, "read")
     return out(system, system.live.collection(caller.namespace, collection))
@@ -95,7 +98,7 @@ async def get_collection(request: AnyRequest, collection: str) -> CollectionOut:
 
 @patch("/v1/collections/{collection:str}", dto=Wire[UpdateCollection], return_dto=None)
 async def update_collection(
-    request: AnyRequest, collection: str, data: UpdateCollection
+    request: AnyRequest, collection: FromPath[str], data: JSONBody[UpdateCollection]
 ) -> CollectionOut:
     """Change name, description, metadata, or the feature registry (then a new index is built)."""
     system, caller = admitted(request, "write")
@@ -110,7 +113,7 @@ async def update_collection(
 
 
 @delete("/v1/collections/{collection:str}", status_code=200)
-async def delete_collection(request: AnyRequest, collection: str) -> Deleted:
+async def delete_collection(request: AnyRequest, collection: FromPath[str]) -> Deleted:
     """Delete a collection with its documents."""
     system, caller = admitted(request, "write")
     found = system.live.collection(caller.namespace, collection)

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, delete, get, patch, post
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from desireline.core import filters
 from desireline.errors import invalid
@@ -42,7 +43,9 @@ def upserted(outcomes: list[Outcome]) -> Upserted:
 
 
 @post(f"{ROOT}/upsert", status_code=200, dto=Wire[UpsertDocuments], return_dto=None)
-async def upsert_documents(request: AnyRequest, collection: str, data: UpsertDocuments) -> Upserted:
+async def upsert_documents(
+    request: AnyRequest, collection: FromPath[str], data: JSONBody[UpsertDocuments]
+) -> Upserted:
     """Insert or replace documents; one bad document never refuses its neighbours."""
     system, caller = admitted(request, "write")
     found = system.live.collection(caller.namespace, collection)
@@ -50,7 +53,9 @@ async def upsert_documents(request: AnyRequest, collection: str, data: UpsertDoc
 
 
 @post(f"{ROOT}/batch", status_code=200, dto=Wire[UpdateDocuments], return_dto=None)
-async def update_documents(request: AnyRequest, collection: str, data: UpdateDocuments) -> Upserted:
+async def update_documents(
+    request: AnyRequest, collection: FromPath[str], data: JSONBody[UpdateDocuments]
+) -> Upserted:
     """Change some fields of documents; null removes a field."""
     system, caller = admitted(request, "write")
     found = system.live.collection(caller.namespace, collection)
@@ -61,7 +66,7 @@ async def update_documents(request: AnyRequest, collection: str, data: UpdateDoc
 
 @post(f"{ROOT}/list", status_code=200, dto=Wire[ListDocuments], return_dto=None)
 async def list_documents(
-    request: AnyRequest, collection: str, data: ListDocuments | None = None
+    request: AnyRequest, collection: FromPath[str], data: JSONBody[ListDocuments | None] = None
 ) -> DocumentsPage:
     """A page of documents in document_id order, filtered."""
     return _page(request, collection, data or ListDocuments())
@@ -69,7 +74,10 @@ async def list_documents(
 
 @get(ROOT)
 async def get_documents(
-    request: AnyRequest, collection: str, page_size: int = 100, cursor: str | None = None
+    request: AnyRequest,
+    collection: FromPath[str],
+    page_size: FromQuery[int] = 100,
+    cursor: FromQuery[str | None] = None,
 ) -> DocumentsPage:
     """A page of documents in document_id order."""
     size = min(max(page_size, 1), 1000)
@@ -95,7 +103,9 @@ def _page(request: AnyRequest, name: str, asked: ListDocuments) -> DocumentsPage
 
 
 @get(f"{ROOT}/{{document_id:path}}")
-async def get_document(request: AnyRequest, collection: str, document_id: str) -> dict[str, Any]:
+async def get_document(
+    request: AnyRequest, collection: FromPath[str], document_id: FromPath[str]
+) -> dict[str, Any]:
     """One document."""
     system, caller = admitted(request, "read")
     found = system.live.collection(caller.namespace, collection)
@@ -103,7 +113,9 @@ async def get_document(request: AnyRequest, collection: str, document_id: str) -
 
 
 @patch(f"{ROOT}/{{document_id:path}}")
-async def update_document(request: AnyRequest, collection: str, document_id: str) -> dict[str, Any]:
+async def update_document(
+    request: AnyRequest, collection: FromPath[str], document_id: FromPath[str]
+) -> dict[str, Any]:
     """Change some fields of one document; null removes a field."""
     system, caller = admitted(request, "write")
     found = system.live.collection(caller.namespace, collection)
@@ -121,7 +133,9 @@ async def update_document(request: AnyRequest, collection: str, document_id: str
 
 
 @delete(f"{ROOT}/{{document_id:path}}", status_code=200)
-async def delete_document(request: AnyRequest, collection: str, document_id: str) -> Deleted:
+async def delete_document(
+    request: AnyRequest, collection: FromPath[str], document_id: FromPath[str]
+) -> Deleted:
     """Delete one document; deleting it again is no error."""
     system, caller = admitted(request, "write")
     found = system.live.collection(caller.namespace, collection)

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, get, post
+from litestar.params import FromPath, JSONBody
 
 from desireline.core.ids import strip
 from desireline.core.times import from_row_time, iso
@@ -27,7 +28,7 @@ UNBUILT = ("explain", "return_vectors", "stream")
     return_dto=None,
 )  # fmt: skip
 async def execute(
-    request: AnyRequest, retriever: str, data: ExecuteRequest | None = None
+    request: AnyRequest, retriever: FromPath[str], data: JSONBody[ExecuteRequest | None] = None
 ) -> ExecuteResponse:
     """Run a retriever once: a ranked list with who put each document where it stands."""
     system, caller = admitted(request, "read")
@@ -84,14 +85,14 @@ def _without_effect(body: ExecuteRequest) -> list[str]:
 
 
 @get("/v1/retrievers/executions/{execution:str}")
-async def get_execution(request: AnyRequest, execution: str) -> dict[str, Any]:
+async def get_execution(request: AnyRequest, execution: FromPath[str]) -> dict[str, Any]:
     """An execution read back from the log: documents shown with scores, weights and attribution."""
     return await _execution(request, execution)
 
 
 @get("/v1/retrievers/{retriever:str}/executions/{execution:str}")
 async def get_retriever_execution(
-    request: AnyRequest, retriever: str, execution: str
+    request: AnyRequest, retriever: FromPath[str], execution: FromPath[str]
 ) -> dict[str, Any]:
     """An execution of one retriever read back from the log."""
     system, caller = admitted(request, "read")

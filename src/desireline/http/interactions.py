@@ -16,7 +16,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import MethodNotAllowedException
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import JSONBody, Parameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from desireline.core.ids import strip
 from desireline.core.shapes import explain
@@ -100,7 +100,7 @@ async def list_interactions(
 
 @get(f"{PATH}/{{interaction_id:str}}")
 async def get_interaction(
-    request: Request[Any, Any, Any], state: State, interaction_id: str
+    request: Request[Any, Any, Any], state: State, interaction_id: FromPath[str]
 ) -> InteractionOut:
     """One interaction."""
     caller = caller_of(request.scope, state.system.keys, "read")
@@ -114,7 +114,7 @@ async def get_interaction(
 
 @delete(f"{PATH}/{{interaction_id:str}}", status_code=200)
 async def delete_interaction(
-    request: Request[Any, Any, Any], state: State, interaction_id: str
+    request: Request[Any, Any, Any], state: State, interaction_id: FromPath[str]
 ) -> InteractionDeleted:
     """Delete an interaction and what it taught; deleting it again is no error."""
     caller = caller_of(request.scope, state.system.keys, "write")
@@ -164,8 +164,8 @@ def _from_query(struct: type[T], query: dict[str, Any]) -> T:
 
 HANDLERS = [interactions, batch, list_interactions, get_interaction, delete_interaction]
 
-Number = Annotated[int | None, Parameter(ge=1)]
-Types = Annotated[list[str] | None, Parameter(description="any of these; repeatable")]
+Number = Annotated[int | None, QueryParameter(ge=1)]
+Types = Annotated[list[str] | None, QueryParameter(description="any of these; repeatable")]
 
 
 async def _whose(

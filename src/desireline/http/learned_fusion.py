@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, delete, get, post
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from desireline.core.contexts import context_key
 from desireline.core.snapshot import Served
@@ -55,19 +55,25 @@ async def _switch(request: AnyRequest, retriever: str, data: Switch | None, on: 
 
 
 @post(f"{ROOT}/enable", status_code=200, dto=Wire[Switch], return_dto=None)
-async def enable(request: AnyRequest, retriever: str, data: Switch | None = None) -> Switched:
+async def enable(
+    request: AnyRequest, retriever: FromPath[str], data: JSONBody[Switch | None] = None
+) -> Switched:
     """Serve learned weights again."""
     return await _switch(request, retriever, data, True)
 
 
 @post(f"{ROOT}/disable", status_code=200, dto=Wire[Switch], return_dto=None)
-async def disable(request: AnyRequest, retriever: str, data: Switch | None = None) -> Switched:
+async def disable(
+    request: AnyRequest, retriever: FromPath[str], data: JSONBody[Switch | None] = None
+) -> Switched:
     """The kill switch: static fusion for everyone, at once."""
     return await _switch(request, retriever, data, False)
 
 
 @post(f"{ROOT}/rollout", status_code=200, dto=Wire[SetRollout], return_dto=None)
-async def set_rollout(request: AnyRequest, retriever: str, data: SetRollout) -> RolloutOut:
+async def set_rollout(
+    request: AnyRequest, retriever: FromPath[str], data: JSONBody[SetRollout]
+) -> RolloutOut:
     """Override the share of traffic that is served learned weights; 100 clears the override."""
     system, caller, served = _found(request, retriever, "admin")
     await system.control.set_rollout(served, data.rollout_pct, caller.key_id)
@@ -89,7 +95,9 @@ def _user(user_id: str) -> str:
 
 
 @post(f"{ROOT}/opt-out/{{user_id:path}}", status_code=200)
-async def opt_out(request: AnyRequest, retriever: str, user_id: str) -> OptedOut:
+async def opt_out(
+    request: AnyRequest, retriever: FromPath[str], user_id: FromPath[str]
+) -> OptedOut:
     """Static fusion for this user; by default the user's rows teach nothing either."""
     system, caller, served = _found(request, retriever, "write")
     user = _user(user_id)
@@ -98,7 +106,7 @@ async def opt_out(request: AnyRequest, retriever: str, user_id: str) -> OptedOut
 
 
 @post(f"{ROOT}/opt-in/{{user_id:path}}", status_code=200)
-async def opt_in(request: AnyRequest, retriever: str, user_id: str) -> OptedOut:
+async def opt_in(request: AnyRequest, retriever: FromPath[str], user_id: FromPath[str]) -> OptedOut:
     """The reverse of opt-out."""
     system, caller, served = _found(request, retriever, "write")
     user = _user(user_id)
@@ -107,7 +115,9 @@ async def opt_in(request: AnyRequest, retriever: str, user_id: str) -> OptedOut:
 
 
 @delete(f"{ROOT}/user/{{user_id:path}}", status_code=200)
-async def reset_user(request: AnyRequest, retriever: str, user_id: str) -> ResetDone:
+async def reset_user(
+    request: AnyRequest, retriever: FromPath[str], user_id: FromPath[str]
+) -> ResetDone:
     """Forget a user's own preferences; what shared levels learned and all rows stay."""
     system, _, served = _found(request, retriever, "write")
     if request.query_params.get("erase", "").lower() in ("true", "1"):
@@ -115,7 +125,7 @@ async def reset_user(request: AnyRequest, retriever: str, user_id: str) -> Reset
             "`erase` is not available in this version", hint="leave it out: a reset keeps rows"
         )
     user = _user(user_id)
-    system.control.reset(served, user)
+    await system.control.reset(served, user)
     return ResetDone(
         user_id=user, reset=True, at=iso(system.clock()),
         message="personal weights forgotten; shared levels and logged rows stay",
@@ -123,7 +133,7 @@ async def reset_user(request: AnyRequest, retriever: str, user_id: str) -> Reset
 
 
 @get(f"{ROOT}/weights")
-async def weights(request: AnyRequest, retriever: str) -> WeightsOut:
+async def weights(request: AnyRequest, retriever: FromPath[str]) -> WeightsOut:
     """Everyone's weights with intervals."""
     system, _, served = _found(request, retriever, "read")
     belief, total = system.report.overall(served), system.report.total_interactions(served)
@@ -155,7 +165,9 @@ def _mean(belief: Any, uri: str) -> float:
 
 
 @get(f"{ROOT}/weights/{{user_id:path}}")
-async def user_weights(request: AnyRequest, retriever: str, user_id: str) -> UserWeightsOut:
+async def user_weights(
+    request: AnyRequest, retriever: FromPath[str], user_id: FromPath[str]
+) -> UserWeightsOut:
     """A user's weights. Query parameters are inputs (`?user_segment=pro`) for
     demographic levels.
     """
@@ -174,7 +186,7 @@ async def user_weights(request: AnyRequest, retriever: str, user_id: str) -> Use
 
 
 @get(f"{ROOT}/stats")
-async def stats(request: AnyRequest, retriever: str) -> StatsOut:
+async def stats(request: AnyRequest, retriever: FromPath[str]) -> StatsOut:
     """The learner in numbers."""
     system, _, served = _found(request, retriever, "read")
     levels, learners = system.report.levels(served), 0
@@ -198,13 +210,13 @@ async def stats(request: AnyRequest, retriever: str) -> StatsOut:
     )  # fmt: skip
 
 
-Hours = Annotated[int, Parameter(ge=1, le=720)]
-Limit = Annotated[int, Parameter(ge=1, le=1000)]
+Hours = Annotated[int, QueryParameter(ge=1, le=720)]
+Limit = Annotated[int, QueryParameter(ge=1, le=1000)]
 
 
 @get("/v1/analytics/retrievers/{retriever:str}/signals")
 async def signals(
-    request: AnyRequest, retriever: str, signal_type: str = "learned_weights",
+    request: AnyRequest, retriever: FromPath[str], signal_type: FromQuery[str] = "learned_weights",
     hours: Hours = 24, limit: Limit = 100,
 ) -> list[Signal]:  # fmt: skip
     """Logged decisions of a learned stage, newest first."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, delete, get, patch, post
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from desireline.errors import invalid
 from desireline.http.body import Wire
@@ -49,7 +50,7 @@ def _schema(sent: dict[str, InputField] | None) -> dict[str, Any] | None:
 
 
 @post("/v1/retrievers", status_code=200, dto=Wire[CreateRetriever], return_dto=None)
-async def create_retriever(request: AnyRequest, data: CreateRetriever) -> RetrieverOut:
+async def create_retriever(request: AnyRequest, data: JSONBody[CreateRetriever]) -> RetrieverOut:
     """Create a retriever. What is odd but allowed comes back in `warnings`."""
     system, caller = admitted(request, "write")
     served = await system.retrievers.create(
@@ -63,13 +64,17 @@ async def create_retriever(request: AnyRequest, data: CreateRetriever) -> Retrie
 
 
 @get("/v1/retrievers")
-async def get_retrievers(request: AnyRequest, page: int = 1, page_size: int = 50) -> RetrieversPage:
+async def get_retrievers(
+    request: AnyRequest, page: FromQuery[int] = 1, page_size: FromQuery[int] = 50
+) -> RetrieversPage:
     """List retrievers, oldest first."""
     return _page(request, page, page_size, "")
 
 
 @post("/v1/retrievers/list", status_code=200, dto=Wire[ListRequest], return_dto=None)
-async def list_retrievers(request: AnyRequest, data: ListRequest | None = None) -> RetrieversPage:
+async def list_retrievers(
+    request: AnyRequest, data: JSONBody[ListRequest | None] = None
+) -> RetrieversPage:
     """List retrievers, oldest first; `search` looks into names."""
     asked = data or ListRequest()
     refuse_unbuilt(asked)
@@ -92,7 +97,7 @@ def _page(request: AnyRequest, page: int, size: int, search: str) -> RetrieversP
 
 
 @get("/v1/retrievers/{retriever:str}")
-async def get_retriever(request: AnyRequest, retriever: str) -> RetrieverOut:
+async def get_retriever(request: AnyRequest, retriever: FromPath[str]) -> RetrieverOut:
     """One retriever, by id or name."""
     system, caller = admitted(request, "read")
     served = system.live.retriever(caller.namespace, retriever)
@@ -101,7 +106,7 @@ async def get_retriever(request: AnyRequest, retriever: str) -> RetrieverOut:
 
 @patch("/v1/retrievers/{retriever:str}", dto=Wire[PatchRetriever], return_dto=None)
 async def patch_retriever(
-    request: AnyRequest, retriever: str, data: PatchRetriever
+    request: AnyRequest, retriever: FromPath[str], data: JSONBody[PatchRetriever]
 ) -> RetrieverPatched:
     """Change a retriever. A `feature_search` stage without `searches` is merged by its name."""
     system, caller = admitted(request, "write")
@@ -118,7 +123,7 @@ async def patch_retriever(
 
 
 @delete("/v1/retrievers/{retriever:str}", status_code=200)
-async def delete_retriever(request: AnyRequest, retriever: str) -> Deleted:
+async def delete_retriever(request: AnyRequest, retriever: FromPath[str]) -> Deleted:
     """Delete a retriever; what it logged stays."""
     system, caller = admitted(request, "write")
     served = system.live.retriever(caller.namespace, retriever)
@@ -127,7 +132,7 @@ async def delete_retriever(request: AnyRequest, retriever: str) -> Deleted:
 
 
 @get("/v1/retrievers/{retriever:str}/versions")
-async def retriever_versions(request: AnyRequest, retriever: str) -> RetrieverVersions:
+async def retriever_versions(request: AnyRequest, retriever: FromPath[str]) -> RetrieverVersions:
     """All versions of a retriever, newest first."""
     system, caller = admitted(request, "read")
     served = system.live.retriever(caller.namespace, retriever)

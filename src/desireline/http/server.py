@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import signal
+from types import FrameType
 
 import uvicorn
 
@@ -19,7 +21,14 @@ def run(settings: Settings, life: Life) -> bool:
         server_header=False,
     )  # fmt: skip
     server = uvicorn.Server(config)
+    for each in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn raises a caught signal again when all is closed: the end is in order by then.
+        signal.signal(each, _noted)
     gc.collect()
     gc.freeze()
     server.run()
     return bool(server.started)
+
+
+def _noted(number: int, frame: FrameType | None) -> None:
+    """Nothing is left to do."""

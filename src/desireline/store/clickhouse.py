@@ -12,6 +12,7 @@ lock.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import hashlib
 import os
 import tempfile
@@ -142,13 +143,12 @@ class ClickHouse:
         """`delete_interactions` for the flusher's thread; repeating it changes nothing."""
         bound = {"namespace": namespace, "interaction_ids": sorted(set(interaction_ids))}
         with self._writing:
-            held = self._ask(removal.COUNT, bound)[0]["held"]
-            if held:
+            found = self._ask(removal.COUNT, bound)
+            for row in found:
                 for statement in removal.INTERACTION_STATEMENTS:
-                    self._writer.command(
-                        migrations.render(statement, self.layout), parameters=bound
-                    )
-        return int(held)
+                    sql = migrations.render(statement, self.layout, month=str(row["month"]))
+                    self._writer.command(sql, parameters=bound)
+        return sum(int(row["held"]) for row in found)
 
     async def delete_lessons(self, retriever_id: str, before_generation: int) -> None:
         """Drop the lessons of superseded generations."""
@@ -255,12 +255,24 @@ def _insert_from(table: str, path: str, settings: dict[str, str]) -> str:
 
 
 def _startup_error(path: Path, message: str) -> errors.StartupError:
-    if "Cannot lock file" in message:
+    if _is_locked(path / "status"):
         return errors.DataDirectoryLocked(
             f"another process uses the event log in {path}",
             hint="stop that process, or give this one a data directory of its own",
         )
     return errors.StartupError(f"the event log in {path} does not open: {message}")
+
+
+def _is_locked(file: Path) -> bool:
+    # The engine says only that it could not start; the reason goes to standard error.
+    try:
+        with file.open("rb") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
 
 
 def _read_error(error: ClickHouseError) -> Exception:

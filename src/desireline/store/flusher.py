@@ -6,8 +6,7 @@ the rows' meaning.
 A range's boundaries and token are persisted before its first insert. After a crash the same bytes
 are inserted again under the same tokens, and the event log drops what it has. A range's bytes never
 change: what was deleted meanwhile is deleted again after the insert (`after_insert`), before the
-watermark
-moves.
+watermark moves.
 """
 
 from __future__ import annotations
@@ -114,6 +113,7 @@ class Flusher:
         retry = self._pace.floor
         while not self._stopping.is_set():
             started = time.monotonic()
+            self._intake.urgent.clear()
             try:
                 rows = self.flush()
             except Exception as error:  # the event log may be away: rows wait in the intake
@@ -127,8 +127,6 @@ class Flusher:
                 self._rest(started)
 
     def _rest(self, started: float) -> None:
-        pace = self._pace
-        self._stopping.wait(max(0.0, started + pace.floor - time.monotonic()))
-        if not self._stopping.is_set():
-            self._intake.urgent.wait(max(0.0, started + pace.interval - time.monotonic()))
-        self._intake.urgent.clear()
+        self._stopping.wait(max(0.0, started + self._pace.floor - time.monotonic()))
+        if not self._intake.awaited:  # who waits may wait for rows that are not synced yet
+            self._intake.urgent.wait(max(0.0, started + self._pace.interval - time.monotonic()))

@@ -108,12 +108,16 @@ class SegmentIntake:
         `errors.StorageFull`.
         """
         with self._wake:
-            if any(start < ticket.seq <= end for start, end in self._lost):
+            if self.lost(ticket):
                 raise _storage_full()
             if ticket.seq <= self._synced:
                 return
             future = self._on_synced.add(ticket.seq)
         await future
+
+    def lost(self, ticket: Ticket) -> bool:
+        """Whether the disk refused the rows behind `ticket` (False while that is open)."""
+        return any(start < ticket.seq <= end for start, end in self._lost)
 
     async def flushed(self, ticket: Ticket | None = None, timeout_ms: int = 1000) -> bool:
         """Wait until everything up to `ticket` (None: appended so far) is in the event log."""
@@ -143,6 +147,11 @@ class SegmentIntake:
     def backlog_bytes(self) -> int:
         """Bytes that were appended and are not in the event log yet."""
         return self._appended - self.backlog.flushed
+
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody waits for rows to be in the event log."""
+        return self._on_flushed.awaited
 
     def attach(self, stop: Callable[[], None]) -> None:
         """Name what stops the flusher, so that closing the intake flushes first."""

@@ -1,76 +1,179 @@
-"""The memory of the last hour, rebuilt from the event log after a restart.
+"""The memory of the last hour, rebuilt from the event log after a restart, and what a crash left
+untaught.
 
-Knows the questions and the ports it fills; runs after the intake's backlog went into the log.
+Runs after the intake's backlog went into the log. Knows the questions and the ports it fills. Open
+executions are those without a close lesson; a reward on a closed one that no lesson holds was
+still waiting to be taught.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from desireline.core import duplicates
+import msgspec
+
+from desireline.core import duplicates, policy
 from desireline.core.closing import examination
 from desireline.core.contexts import subject_of
+from desireline.core.seeds import generator, seed_of
 from desireline.core.times import from_row_time
 from desireline.ports import EventLog, Live, RecentExecution, RecentExecutions, Shown
+from desireline.types.learning import Context, Weights
 
 WINDOW_MS = 60 * 60_000
+PIN_MS = 30 * 60_000
 ROWS = 1_000_000
+IDS_AT_ONCE = 2_000
+DRAWS = 64
+
+Rows = list[dict[str, Any]]
 
 
-async def rebuild(recent: RecentExecutions, log: EventLog, live: Live, now_ms: int) -> None:
-    """Executions of the last hour with the rewards that fell on them; keys of acts and answers."""
+class Missed(msgspec.Struct, frozen=True):
+    """A reward for a closed execution that no lesson holds."""
+
+    execution: RecentExecution
+    document_id: str
+    interaction_id: str
+    reward: float
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What the log holds of lately: acts and impressions by execution, what was taught already."""
+
+    shown: dict[str, Rows]
+    acts: dict[str, Rows]
+    closed: set[str]
+    taught: set[str]
+    live: Live
+
+
+async def rebuild(
+    recent: RecentExecutions, log: EventLog, live: Live, now_ms: int, window_ms: int = WINDOW_MS
+) -> list[Missed]:
+    """Fill the memory: executions of the last hour and all open ones, with their rewards; keys of
+    acts and answers. Returns the rewards that are to be taught now, in order of acceptance.
+
+    `window_ms` is the longest attribution window of any retriever.
+    """
     since = now_ms - WINDOW_MS
+    open_since = await _open_since(log, window_ms, now_ms)
     executions = await log.query("executions_since", since_ms=since, limit=ROWS)
     impressions = await log.query("impressions_since", since_ms=since, limit=ROWS)
-    interactions = await log.query("interactions_since", since_ms=since, limit=ROWS)
-    closed = {
-        row["execution_id"] for row in await log.query("closings_since", since_ms=since, limit=ROWS)
-    }
-    shown: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in impressions:
-        shown[row["execution_id"]].append(row)
-    acts: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in interactions:
-        acts[row["execution_id"]].append(row)
-    for row in executions:
-        execution_id = row["execution_id"]
-        recent.add(_execution(row, shown[execution_id], acts[execution_id], closed, live))
-    answers = await log.query(
-        "client_events_since", since_ms=now_ms - duplicates.ANSWERS_MS, limit=ROWS
+    interactions = await log.query("interactions_since", since_ms=open_since, limit=ROWS)
+    older = await log.query(
+        "executions_open", since_ms=open_since, before_ms=since, limit=ROWS
     )
-    for row in interactions:
-        _remember(recent, row, duplicates.key_of_row(row), duplicates.WINDOW_MS)
-    for row in answers:
-        key = duplicates.answer_key(row["namespace"], row["client_event_id"])
-        _remember(recent, row, key, duplicates.ANSWERS_MS)
+    impressions += await _asked(log, "impressions_of_executions", _ids(older))
+    closed, taught = await _lessons(log, open_since)
+    found = Found(
+        _by_execution(impressions), _by_execution(interactions), closed, taught, live
+    )
+    remembered = [_execution(row, found) for row in (*older, *executions)]
+    for execution in remembered:
+        recent.add(execution)
+    _pin(remembered, executions, live, now_ms)
+    await _remember_keys(recent, log, [i for i in interactions if _ms(i) >= since], now_ms)
+    return await _missed(log, interactions, remembered, found)
 
 
-def _execution(
-    row: dict[str, Any], shown: Iterable[dict[str, Any]], acts: list[dict[str, Any]],
-    closed: set[str], live: Live,
-) -> RecentExecution:  # fmt: skip
-    at_ms = from_row_time(row["occurred_at"])
-    served = live.by_id(row["retriever_id"])
-    learned = bool(row["variant"]) and row["purpose"] in ("traffic", "simulation")
+async def _open_since(log: EventLog, window_ms: int, now_ms: int) -> int:
+    """When the oldest execution that may be open was served: the server may have been down for
+    long, so its windows count from the last row it wrote.
+    """
+    (newest,) = await log.query("newest_row")
+    last_ms = min(now_ms, from_row_time(newest["received_at"]))
+    return max(0, last_ms - window_ms - WINDOW_MS)
+
+
+async def _lessons(log: EventLog, since_ms: int) -> tuple[set[str], set[str]]:
+    """Executions that were closed, and interactions that have taught."""
+    closed: set[str] = set()
+    taught: set[str] = set()
+    for row in await log.query("lessons_since", since_ms=since_ms, limit=ROWS):
+        taught.update(row["interaction_ids"])
+        if row["kind"] == "close":
+            closed.add(row["execution_id"])
+    return closed, taught
+
+
+async def _missed(
+    log: EventLog, interactions: Rows, remembered: Iterable[RecentExecution], found: Found
+) -> list[Missed]:
+    known = {execution.execution_id: execution for execution in remembered}
+    left = [
+        act for act in interactions
+        if act["teaches"] and act["interaction_id"] not in found.taught
+        and not (act["execution_id"] in known and known[act["execution_id"]].open)
+    ]  # fmt: skip
+    unknown = {act["execution_id"] for act in left} - known.keys()
+    rows = await _asked(log, "executions_by_ids", unknown)
+    shown = _by_execution(await _asked(log, "impressions_of_executions", unknown))
+    for row in rows:
+        there = msgspec.structs.replace(found, shown=shown)
+        execution = _execution(row, there)
+        execution.open = False
+        known[row["execution_id"]] = execution
+    return [
+        Missed(known[a["execution_id"]], a["document_id"], a["interaction_id"], a["reward"])
+        for a in left
+        if a["execution_id"] in known
+    ]
+
+
+async def _asked(log: EventLog, question: str, ids: Iterable[str]) -> Rows:
+    """A question about executions, some at a time."""
+    found: Rows = []
+    for part in _pieces(sorted(ids)):
+        found += await log.query(question, execution_ids=part)
+    return found
+
+
+def _pieces(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), IDS_AT_ONCE):
+        yield ids[start : start + IDS_AT_ONCE]
+
+
+def _ids(rows: Rows) -> set[str]:
+    return {row["execution_id"] for row in rows}
+
+
+def _ms(row: dict[str, Any]) -> int:
+    return from_row_time(row["received_at"])
+
+
+def _by_execution(rows: Rows) -> dict[str, Rows]:
+    found: dict[str, Rows] = defaultdict(list)
+    for row in rows:
+        found[row["execution_id"]].append(row)
+    return found
+
+
+def _execution(row: dict[str, Any], found: Found) -> RecentExecution:
+    execution_id, at_ms = row["execution_id"], from_row_time(row["occurred_at"])
+    served = found.live.by_id(row["retriever_id"])
+    teaches = bool(row["variant"]) and row["purpose"] in ("traffic", "simulation")
+    teaches = teaches and served is not None
     window = served.learning.attribution_window_seconds * 1000 if served else 0
+    acts = [act for act in found.acts.get(execution_id, ()) if act["teaches"]]
     rewards: dict[str, list[tuple[str, float]]] = defaultdict(list)
     for act in acts:
-        if act["teaches"]:
+        if act["interaction_id"] not in found.taught:
             rewards[act["document_id"]].append((act["interaction_id"], act["reward"]))
     return RecentExecution(
-        execution_id=row["execution_id"], namespace=row["namespace"],
+        execution_id=execution_id, namespace=row["namespace"],
         retriever_id=row["retriever_id"], at_ms=at_ms, closes_at_ms=at_ms + window,
         query_key=row["query_key"], user_id=row["user_id"], session_id=row["session_id"],
         context_keys=tuple(row["context_keys"]), searches=tuple(row["searches"]),
-        variant=row["variant"], shown=[_shown(each, rewards) for each in shown],
-        teaches=learned and served is not None,
-        open=learned and served is not None and row["execution_id"] not in closed,
+        variant=row["variant"],
+        shown=[_shown(each, rewards) for each in found.shown.get(execution_id, ())],
+        teaches=teaches, open=teaches and execution_id not in found.closed,
         depth=served.learning.examined_depth if served else 10, purpose=row["purpose"],
-        subject=subject_of(row["session_id"], row["user_id"], row["execution_id"]),
-        # Weights are not kept in this query: after a restart a subject is drawn for anew.
-        engaged=True,
+        subject=subject_of(row["session_id"], row["user_id"], execution_id),
+        engaged=any(act["occurred_at"] == act["received_at"] for act in acts),
+        snapshot_id=int(row["snapshot_id"]), draw_seed=int(row["draw_seed"]),
     )  # fmt: skip
 
 
@@ -83,7 +186,56 @@ def _shown(row: dict[str, Any], rewards: dict[str, list[tuple[str, float]]]) -> 
     )  # fmt: skip
 
 
+# The weights that a session keeps.
+
+
+def _pin(executions: Iterable[RecentExecution], rows: Rows, live: Live, now_ms: int) -> None:
+    """Give the last execution of every subject its weights back, where they still hold.
+
+    The weights are the row's (fusion takes them at the precision of the row); what propensities
+    are computed from is drawn again from the present posterior.
+    """
+    by_id = {row["execution_id"]: row for row in rows}
+    last = {(each.retriever_id, each.subject): each for each in executions}
+    for execution in last.values():
+        row = by_id.get(execution.execution_id)
+        fresh = now_ms - execution.at_ms <= PIN_MS and not execution.engaged
+        if row is not None and fresh and row["fusion"] == "learned":
+            execution.weights = Weights(
+                values=tuple(row["weights"]), level=row["context_level"],
+                context_key=row["context_key"],
+            )  # fmt: skip
+            execution.draws = _redrawn(execution, live, now_ms)
+
+
+def _redrawn(execution: RecentExecution, live: Live, now_ms: int) -> Any:
+    served = live.by_id(execution.retriever_id)
+    keys = {key.partition(":")[0]: key for key in execution.context_keys}
+    context = Context(personal=keys.get("personal", ""), demographic=keys.get("demographic", ""))
+    ready = policy.ready(
+        served.state.nodes, context, served.learning, len(served.uris), now_ms
+    )
+    again = generator(seed_of(str(execution.draw_seed), "propensity"))
+    return policy.draw_many(ready, again, DRAWS)
+
+
+# Keys of acts and answers.
+
+
+async def _remember_keys(
+    recent: RecentExecutions, log: EventLog, interactions: Rows, now_ms: int
+) -> None:
+    answers = await log.query(
+        "client_events_since", since_ms=now_ms - duplicates.ANSWERS_MS, limit=ROWS
+    )
+    for row in interactions:
+        _remember(recent, row, duplicates.key_of_row(row), duplicates.WINDOW_MS)
+    for row in answers:
+        key = duplicates.answer_key(row["namespace"], row["client_event_id"])
+        _remember(recent, row, key, duplicates.ANSWERS_MS)
+
+
 def _remember(recent: RecentExecutions, row: dict[str, Any], key: str, keep_ms: int) -> None:
     """As if it had been remembered when it was accepted."""
     if key:
-        recent.remember(key, row["interaction_id"], from_row_time(row["received_at"]), keep_ms)
+        recent.remember(key, row["interaction_id"], _ms(row), keep_ms)

@@ -40,13 +40,13 @@ class Layout(msgspec.Struct, frozen=True):
     window: str = "non_replicated_deduplication_window"
 
 
-def render(statement: str, layout: Layout) -> str:
+def render(statement: str, layout: Layout, **more: str) -> str:
     """The statement for this layout.
 
     >>> render("DELETE FROM lessons$local $on_cluster", Layout(local="_local")).strip()
     'DELETE FROM lessons_local'
     """
-    return Template(statement).substitute(msgspec.structs.asdict(layout))
+    return Template(statement).substitute(msgspec.structs.asdict(layout) | more)
 
 
 def migrations() -> dict[int, tuple[str, list[str]]]:

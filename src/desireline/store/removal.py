@@ -12,8 +12,9 @@ and removed again.
 from __future__ import annotations
 
 COUNT = """
-SELECT count() AS held FROM interactions FINAL
+SELECT toYYYYMM(occurred_at) AS month, count() AS held FROM interactions FINAL
 WHERE namespace = {namespace:String} AND interaction_id IN {interaction_ids:Array(UUID)}
+GROUP BY month ORDER BY month
 """
 
 REMOVE_FROM_COUNTS = """
@@ -30,15 +31,16 @@ SELECT
     toUInt8(1) AS removed
 FROM (SELECT * FROM interactions$local FINAL) AS i
 WHERE namespace = {namespace:String} AND interaction_id IN {interaction_ids:Array(UUID)}
+  AND toYYYYMM(occurred_at) = $month
 """
 
 REMOVE_COPIES = """
-DELETE FROM interactions_by_document$local $on_cluster
+DELETE FROM interactions_by_document$local $on_cluster IN PARTITION $month
 WHERE namespace = {namespace:String} AND interaction_id IN {interaction_ids:Array(UUID)}
 """
 
 REMOVE_ROWS = """
-DELETE FROM interactions$local $on_cluster
+DELETE FROM interactions$local $on_cluster IN PARTITION $month
 WHERE namespace = {namespace:String} AND interaction_id IN {interaction_ids:Array(UUID)}
 """
 
@@ -47,4 +49,6 @@ DELETE FROM lessons$local $on_cluster
 WHERE retriever_id = {retriever_id:String} AND generation < {before_generation:UInt32}
 """
 
+# Run once a month (partition) that holds any of them: a deletion rewrites a mask for every part it
+# looks at, and most parts are of other months.
 INTERACTION_STATEMENTS = (REMOVE_FROM_COUNTS, REMOVE_COPIES, REMOVE_ROWS)

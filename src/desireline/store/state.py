@@ -37,8 +37,8 @@ class Learning(_Part):
     async def generation(self, retriever_id: str) -> int:
         return await self._database.read(lambda c: _generation(c, retriever_id))
 
-    async def start_generation(self, retriever_id: str) -> int:
-        return await self._database.write(lambda c: _start_generation(c, retriever_id))
+    async def start_generation(self, retriever_id: str, number: int = 0) -> int:
+        return await self._database.write(lambda c: _start_generation(c, retriever_id, number))
 
     async def save_snapshot(self, snapshot: StateSnapshot) -> None:
         await self._database.write(lambda c: _save_snapshot(c, snapshot), notable=False)
@@ -120,13 +120,13 @@ class Tombstones:
         tombstone = Tombstone(
             namespace=namespace,
             kind=kind,
-            digest=self._digest(kind, identifier),
+            digest=self.digest(kind, identifier),
             erased_at=row_time(now_ms),
         )
         await self._database.write(lambda c: _bury(c, [tombstone]), notable=False)
 
     async def buried(self, namespace: str, kind: str, identifier: str) -> bool:
-        columns, digest = tables.tombstones.c, self._digest(kind, identifier)
+        columns, digest = tables.tombstones.c, self.digest(kind, identifier)
         same = (columns.namespace == namespace, columns.kind == kind, columns.digest == digest)
         found = select(columns.digest).where(*same)
         return await self._database.read(lambda c: c.execute(found).first() is not None)
@@ -142,7 +142,8 @@ class Tombstones:
         done = [msgspec.structs.replace(each, applied=True) for each in tombstones]
         await self._database.write(lambda c: _bury(c, done), notable=False)
 
-    def _digest(self, kind: str, identifier: str) -> str:
+    def digest(self, kind: str, identifier: str) -> str:
+        """The keyed hash of an id."""
         return hmac.new(self._key, f"{kind}:{identifier}".encode(), hashlib.sha256).hexdigest()
 
 
@@ -180,8 +181,8 @@ def _generation(connection: Connection, retriever_id: str) -> int:
     return int(connection.execute(row).scalar() or 0)
 
 
-def _start_generation(connection: Connection, retriever_id: str) -> int:
-    number = _generation(connection, retriever_id) + 1
+def _start_generation(connection: Connection, retriever_id: str, wanted: int) -> int:
+    number = max(_generation(connection, retriever_id) + 1, wanted)
     _put(connection, tables.learners, {"retriever_id": retriever_id, "generation": number})
     return number
 

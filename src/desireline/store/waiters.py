@@ -22,8 +22,11 @@ class Waiters:
         self._order = itertools.count()
         self._heap: list[tuple[int, int, Future]] = []
 
-    def __len__(self) -> int:
-        return len(self._heap)
+    @property
+    def awaited(self) -> bool:
+        """Whether anybody still waits."""
+        with self._lock:
+            return any(not future.done() for _, _, future in self._heap)
 
     def add(self, position: int) -> Future:
         """A future of the running loop that is done when `position` is passed."""

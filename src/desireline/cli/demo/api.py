@@ -14,6 +14,7 @@ from desireline.cli.caller import Caller, Refused
 from desireline.cli.demo.corpus import LibraryDocument
 from desireline.cli.demo.users import PlannedSearch, Query
 from desireline.cli.import_ import create_collection
+from desireline.core.seeds import generator, seed_of
 
 COLLECTION = "demo-library"
 LEARNED, STATIC = "demo-learned", "demo-static"
@@ -32,15 +33,20 @@ LABELS = {
     "desireline://text@v1/bm25": "words of text",
     "desireline://text@v1/static": "meaning (dense)",
 }
-STATIC_FUSION = "dbsf"  # the strongest of the fusions that learn nothing (equal weights)
+STATIC_FUSION = "dbsf"  # the strongest of the fusions that learn nothing
 
 
 class Evaluated(msgspec.Struct, frozen=True):
-    """An execution of a held-out query, as read back: what was shown, with which weights."""
+    """An execution of a held-out query, as read back: what was shown, with which learned weights.
+
+    `weights` is empty where nothing learned was served. `shadow` is what the retriever in shadow
+    mode computed beside it, best first.
+    """
 
     query: Query
     shown: tuple[str, ...]
     weights: dict[str, float]
+    shadow: tuple[str, ...] = ()
 
 
 def make_library(
@@ -50,8 +56,9 @@ def make_library(
     for path in (f"retrievers/{LEARNED}", f"retrievers/{STATIC}", f"collections/{COLLECTION}"):
         _remove(caller, f"/v1/{path}")
     uris = create_collection(caller, COLLECTION, [dict(feature) for feature in FEATURES])
-    for start in range(0, len(documents), BATCH):
-        batch = [msgspec.to_builtins(document) for document in documents[start : start + BATCH]]
+    order = generator(seed_of("demo-import")).permutation(len(documents)).tolist()
+    for start in range(0, len(order), BATCH):  # mixed: the first ones tell BM25 the usual length
+        batch = [msgspec.to_builtins(documents[place]) for place in order[start : start + BATCH]]
         caller.post(f"/v1/collections/{COLLECTION}/documents/upsert", {"documents": batch})
         advance(len(batch))
     return uris
@@ -66,21 +73,28 @@ def _remove(caller: Caller, path: str) -> None:
 
 
 def make_retrievers(caller: Caller, uris: Sequence[str]) -> None:
-    """Two retrievers over the same searches: one learns, one never does."""
+    """Two retrievers that differ in one switch: one serves what it learned, the other never does.
+
+    The other is in shadow mode: it serves the static fusion and logs what its own weights would
+    have shown. As nobody ever clicks there, those weights stay equal: the second baseline, which
+    tells what learning adds from what normalising the scores adds.
+    """
     learning = {
         "algorithm": "logistic",
         "demographic_features": ["INPUT.user_segment"],
         "static_fusion": {"fusion": STATIC_FUSION, "weights": {}},
     }
-    _make_retriever(caller, LEARNED, uris, {"fusion": "learned", "learning_config": learning})
-    _make_retriever(caller, STATIC, uris, {"fusion": STATIC_FUSION})
+    _make_retriever(caller, LEARNED, uris, learning)
+    _make_retriever(caller, STATIC, uris, {**learning, "shadow_mode": True})
 
 
 def _make_retriever(
-    caller: Caller, name: str, uris: Sequence[str], fusion: Mapping[str, Any]
+    caller: Caller, name: str, uris: Sequence[str], learning: Mapping[str, Any]
 ) -> None:
     searches = [{"feature_uri": uri, "query": "{{INPUT.query}}", "top_k": 100} for uri in uris]
-    parameters = {"searches": searches, "final_top_k": PAGE, **fusion}
+    parameters = {
+        "searches": searches, "final_top_k": PAGE, "fusion": "learned", "learning_config": learning
+    }  # fmt: skip
     stage = {
         "stage_name": "search",
         "stage_type": "filter",
@@ -100,6 +114,7 @@ def search(caller: Caller, planned: PlannedSearch) -> tuple[str, list[str]]:
             "user_segment": person.segment,
         },
         "session_id": f"visit_of_{person.user_id}",
+        "purpose": "simulation",
     })  # fmt: skip
     return answer["execution_id"], [found["document_id"] for found in answer["documents"]]
 
@@ -108,6 +123,11 @@ def send_clicks(caller: Caller, clicks: Sequence[dict[str, Any]]) -> None:
     """Clicks of several users at once (at most 1,000)."""
     if clicks:
         caller.post("/v1/retrievers/interactions/batch", {"interactions": clicks})
+
+
+def learn_now(caller: Caller) -> None:
+    """Close open executions and learn from them (else: at a user's next search, or later)."""
+    caller.post("/v1/admin/flush", {"close_executions": True})
 
 
 def click(
@@ -146,5 +166,7 @@ def evaluate(
 
 def _evaluated(query: Query, detail: Mapping[str, Any]) -> Evaluated:
     shown = tuple(found["document_id"] for found in detail["documents"])
-    context = detail.get("learned_fusion_context") or {}
-    return Evaluated(query, shown, dict(context.get("sampled_weights") or {}))
+    context = detail["learned_fusion_context"]
+    weights = context["sampled_weights"] if context["served"] else {}
+    shadow = (context["shadow"] or {"top": []})["top"]
+    return Evaluated(query, shown, weights, tuple(shadow[:PAGE]))

@@ -16,7 +16,7 @@ import msgspec
 from desireline.cli.caller import Caller
 from desireline.cli.demo import api, report, users
 from desireline.cli.demo.corpus import LibraryDocument
-from desireline.cli.demo.report import Range, View
+from desireline.cli.demo.report import Judged, Range, View
 from desireline.cli.demo.screen import Screen
 from desireline.cli.demo.users import PlannedSearch, Population, Query
 from desireline.core.metrics import ndcg_at
@@ -38,9 +38,10 @@ class Demo:
         self._view = View("", "", 0, 0)
         self._drawn_at = 0.0
         self._static: dict[str, float] = {}
+        self._equal: dict[str, float] = {}
 
     def prepare(self, documents: Sequence[LibraryDocument]) -> None:
-        """Import the documents, make the retrievers, judge the static ranking once."""
+        """Import the documents, make the retrievers, judge the baselines once."""
         modules = len({document.module for document in documents})
         title = (
             f"{len(documents):,} documents: the docstrings of {modules} modules of this Python's"
@@ -50,29 +51,29 @@ class Demo:
         self._show(title=title, phase="importing documents", total=len(documents))
         uris = api.make_library(self._caller, documents, self._advance)
         api.make_retrievers(self._caller, uris)
-        self._show(phase="judging the static ranking", total=0)
-        found = api.evaluate(self._caller, api.STATIC, self._everyone.held_out, "static")
-        self._static = {one.query.text: self._ndcg(one) for one in found}
+        self._show(phase="judging what learns nothing", total=0)
+        for one in api.evaluate(self._caller, api.STATIC, self._everyone.held_out, "static"):
+            self._static[one.query.text] = self._ndcg(one.query, one.shown)
+            self._equal[one.query.text] = self._ndcg(one.query, one.shadow)
 
     def run(self) -> str:
         """All searches with a judgement at every checkpoint; returns the closing sentence."""
         planned = users.plan(self._everyone, self._searches)
-        self._judge(0, self._sample())
+        self._judge(0)
         steps = [round(self._searches * n / CHECKPOINTS) for n in range(CHECKPOINTS + 1)]
         for start, end in itertools.pairwise(steps):
-            self._simulate(planned[start:end])
-            if end < self._searches:
-                self._judge(end, self._sample())
+            if end > start:
+                self._simulate(planned[start:end])
+                self._judge(end)
         return self._conclude()
 
     def _conclude(self) -> str:
-        queries = self._everyone.held_out
-        learned = self._judge(self._searches, queries)
-        static = [self._static[query.text] for query in queries]
-        self._show(phase="done", done=self._searches, total=self._searches)
-        found = report.difference(learned, static, self._everyone.seed)
-        last = self._view.curve[-1]
-        return report.sentence(found, last.learned.mean, last.static, self._searches)
+        """All held-out queries at once, for the first and only time."""
+        self._show(phase="judging on all held-out queries")
+        found = api.evaluate(self._caller, api.LEARNED, self._everyone.held_out, "end")
+        judged = self._judged(list(found))
+        self._show(phase="done")
+        return report.sentence(judged, self._searches, self._everyone.seed)
 
     def _simulate(self, planned: Sequence[PlannedSearch]) -> None:
         """Search and click; a click is sent before the same user searches again."""
@@ -86,30 +87,32 @@ class Demo:
                 rate = (done - planned[0].number) / max(time.monotonic() - began, 1e-6)
                 self._draw(done=done, rate=rate)
             api.send_clicks(self._caller, clicks)
+        api.learn_now(self._caller)
 
     def _search(self, search: PlannedSearch) -> Iterator[dict[str, Any]]:
         execution_id, shown = api.search(self._caller, search)
         for position in users.clicks(self._everyone, search, shown):
             yield api.click(execution_id, search, shown[position], position)
 
-    def _judge(self, searches: int, queries: Sequence[Query]) -> list[float]:
-        """NDCG@10 of the learned ranking now, query by query; adds a point and new weights."""
+    def _judge(self, searches: int) -> None:
+        """A point of the curve: some of the held-out queries, the same every time."""
         self._show(phase="judging on held-out queries", done=searches, total=self._searches)
-        found = list(api.evaluate(self._caller, api.LEARNED, queries, str(searches)))
-        learned = [self._ndcg(one) for one in found]
-        static = [self._static[query.text] for query in queries]
-        point = report.point(searches, learned, static)
+        held_out = self._everyone.held_out
+        some = held_out[:: max(1, len(held_out) // QUERIES_ON_THE_WAY)]
+        found = list(api.evaluate(self._caller, api.LEARNED, some, str(searches)))
+        point = report.point(searches, self._judged(found))
         self._show(curve=(*self._view.curve, point), weights=_weights(found))
-        return learned
 
-    def _sample(self) -> list[Query]:
-        """The held-out queries of the curve: the same at every checkpoint, all segments alike."""
-        stride = max(1, len(self._everyone.held_out) // QUERIES_ON_THE_WAY)
-        return list(self._everyone.held_out[::stride])
+    def _judged(self, found: Sequence[api.Evaluated]) -> Judged:
+        return Judged(
+            learned=[self._ndcg(one.query, one.shown) for one in found],
+            static=[self._static[one.query.text] for one in found],
+            equal=[self._equal[one.query.text] for one in found],
+        )
 
-    def _ndcg(self, one: api.Evaluated) -> float:
-        grades = [users.grade(self._everyone, one.query, shown) for shown in one.shown]
-        return ndcg_at(grades, users.all_grades(self._everyone, one.query), 10)
+    def _ndcg(self, query: Query, shown: Sequence[str]) -> float:
+        grades = [users.grade(self._everyone, query, document_id) for document_id in shown]
+        return ndcg_at(grades, users.all_grades(self._everyone, query), 10)
 
     def _advance(self, count: int) -> None:
         self._show(done=self._view.done + count)

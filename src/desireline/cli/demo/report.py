@@ -10,7 +10,13 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import numpy as np
 
-from desireline.core.inference import Difference, mean_interval, paired_difference, verdict
+from desireline.core.inference import (
+    Difference,
+    Verdict,
+    mean_interval,
+    paired_difference,
+    verdict,
+)
 from desireline.core.seeds import generator, seed_of
 
 
@@ -22,12 +28,25 @@ class Range(msgspec.Struct, frozen=True):
     high: float
 
 
+class Judged(msgspec.Struct, frozen=True):
+    """NDCG@10 query by query, of three rankings of the same queries, in the same order.
+
+    `static` is what is served before anything is learned; `equal` is the learned fusion with equal
+    weights: as well normalised as `learned`, without anything learned.
+    """
+
+    learned: list[float]
+    static: list[float]
+    equal: list[float]
+
+
 class Point(msgspec.Struct, frozen=True):
-    """NDCG@10 over held-out queries after so many searches: learned (with interval) and static."""
+    """Mean NDCG@10 after so many searches: learned (with interval) and the two baselines."""
 
     searches: int
     learned: Range
     static: float
+    equal: float
 
 
 class View(msgspec.Struct, frozen=True):
@@ -42,14 +61,15 @@ class View(msgspec.Struct, frozen=True):
     curve: tuple[Point, ...] = ()
 
 
-def point(searches: int, learned: Sequence[float], static: Sequence[float]) -> Point:
+def point(searches: int, judged: Judged) -> Point:
     """A point of the curve from one NDCG per query, with a 95 % interval over queries.
 
-    >>> point(100, [0.5, 0.7], [0.5, 0.5]).learned.mean
+    >>> point(100, Judged([0.5, 0.7], [0.5, 0.5], [0.5, 0.6])).learned.mean
     0.6
     """
-    found = mean_interval(learned)
-    return Point(searches, Range(found.mean, found.low, found.high), float(np.mean(static)))
+    found = mean_interval(judged.learned)
+    learned = Range(found.mean, found.low, found.high)
+    return Point(searches, learned, float(np.mean(judged.static)), float(np.mean(judged.equal)))
 
 
 def weight_ranges(draws: Sequence[Mapping[str, float]]) -> dict[str, Range]:
@@ -68,28 +88,49 @@ def weight_ranges(draws: Sequence[Mapping[str, float]]) -> dict[str, Range]:
     return ranges
 
 
-def difference(learned: Sequence[float], static: Sequence[float], seed: int) -> Difference:
-    """Learned minus static, query by query, with a 95 % bootstrap interval."""
-    return paired_difference(learned, static, generator(seed_of("demo-difference", str(seed))))
+def difference(learned: Sequence[float], baseline: Sequence[float], seed: int) -> Difference:
+    """Learned minus a baseline, query by query, with a 95 % bootstrap interval over queries."""
+    return paired_difference(learned, baseline, generator(seed_of("demo-difference", str(seed))))
 
 
-def sentence(found: Difference, learned: float, static: float, searches: int) -> str:
-    """The one sentence at the end, with its interval.
+def sentence(judged: Judged, searches: int, seed: int) -> str:
+    """The one sentence at the end, with its intervals.
 
-    >>> print(sentence(Difference(.1, .08, .12, 360, .001, .03), .7, .6, 3000))
-    After 3,000 searches of simulated users the learned ranking is better than the static one:
-    NDCG@10 .700 against .600, +.100 [+.080, +.120] (95 % interval, 360 held-out queries).
+    Both baselines stand in it: a gain over the static ranking alone may come from normalising the
+    scores, only a gain over equal weights as well comes from learning.
+
+    >>> print(sentence(Judged([0.7, 0.8] * 60, [0.5, 0.7] * 60, [0.6, 0.8] * 60), 3000, 0))
+    After 3,000 searches of simulated users the learned ranking is better than before: NDCG@10 .750\
+ against .600 of the static ranking it started from, +.150 [+.141, +.158], and against .700 of equal\
+ weights, +.050 [+.041, +.058] (95 % intervals, 120 held-out queries).
     """
-    change = f"{signed(found.mean)} [{signed(found.low)}, {signed(found.high)}]"
-    numbers = (
-        f"NDCG@10 {plain(learned)} against {plain(static)}, {change}"
-        f" (95 % interval, {found.n} held-out queries)."
+    static = difference(judged.learned, judged.static, seed)
+    equal = difference(judged.learned, judged.equal, seed)
+    return (
+        f"After {searches:,} searches of simulated users {_known(verdict(static), verdict(equal))}:"
+        f" NDCG@10 {plain(float(np.mean(judged.learned)))}"
+        f" against {plain(float(np.mean(judged.static)))} of the static ranking it started from,"
+        f" {_change(static)},"
+        f" and against {plain(float(np.mean(judged.equal)))} of equal weights, {_change(equal)}"
+        f" (95 % intervals, {static.n} held-out queries)."
     )
-    known = verdict(found)
-    start = f"After {searches:,} searches of simulated users"
-    if known == "not known yet":
-        return f"{start} no gain is shown, learned or static better is not known yet: {numbers}"
-    return f"{start} the learned ranking is {known} than the static one: {numbers}"
+
+
+def _known(static: Verdict, equal: Verdict) -> str:
+    """What two comparisons allow to say of learning."""
+    if static == equal and static != "not known yet":
+        return f"the learned ranking is {static} than before"
+    if equal == "worse":
+        return "the learned ranking is worse than equal weights"
+    if static == "better":
+        return "the ranking is better than before, but whether by learning is not known yet"
+    if static == "worse":
+        return "the learned ranking is worse than the static one"
+    return "no gain is shown; whether learning helps is not known yet"
+
+
+def _change(found: Difference) -> str:
+    return f"{signed(found.mean)} [{signed(found.low)}, {signed(found.high)}]"
 
 
 def plain(value: float) -> str:

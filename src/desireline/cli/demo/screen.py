@@ -21,6 +21,8 @@ from desireline.cli.demo.report import Point, Range, View, plain
 PLOT_ROWS = 9
 COLUMN_WIDTH = 6
 BAR_WIDTH = 6
+MARKS = {"●": "learned", "│": "95 % interval", "═": "equal weights", "╌": "static"}
+STYLES = {"●": "bold green", "│": "green", "═": "blue", "╌": "yellow"}
 
 
 class Screen:
@@ -30,6 +32,7 @@ class Screen:
         self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=False)
         self._last_line = ""
+        self._points = 0
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -52,8 +55,11 @@ class Screen:
             return
         text = line(view)
         if text != self._last_line:
-            self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+            self.say(text)
             self._last_line = text
+        for point in view.curve[self._points :]:
+            self.say(point_line(point, view.weights))
+        self._points = len(view.curve)
 
     def say(self, text: str) -> None:
         """Words that stay."""
@@ -75,12 +81,21 @@ def line(view: View) -> str:
     text = view.phase
     if view.total:
         text += f": {10 * (10 * view.done // view.total)} % of {view.total:,}"
-    if view.curve:
-        last = view.curve[-1]
-        text += (
-            f" | NDCG@10 after {last.searches:,} searches:"
-            f" learned {plain(last.learned.mean)}, static {plain(last.static)}"
-        )
+    return text
+
+
+def point_line(point: Point, weights: Mapping[str, Mapping[str, Range]]) -> str:
+    """A point of the curve and the weights behind it, for where nothing can be drawn."""
+    learned = point.learned
+    text = (
+        f"  NDCG@10 after {point.searches:,} searches: learned {plain(learned.mean)}"
+        f" [{plain(learned.low)}, {plain(learned.high)}],"
+        f" equal weights {plain(point.equal)}, static {plain(point.static)}"
+    )
+    for segment, ranges in weights.items():
+        each = (f"{label} {one.mean:.2f} [{one.low:.2f}, {one.high:.2f}]"
+                for label, one in ranges.items())  # fmt: skip
+        text += f"\n    weights for {segment}: {', '.join(each)}"
     return text
 
 
@@ -98,17 +113,20 @@ def weights_table(weights: Mapping[str, Mapping[str, Range]]) -> Table:
 
 
 def plot(curve: Sequence[Point]) -> Text:
-    """NDCG@10 of held-out queries over searches: learned (●, │ its interval) and static (╌)."""
+    """NDCG@10 of held-out queries over searches: learned (●, │ its interval) and the baselines."""
     low, high = _extent(curve)
     rows = [[" "] * (COLUMN_WIDTH * len(curve)) for _ in range(PLOT_ROWS)]
     for number, point in enumerate(curve):
         _draw(rows, number * COLUMN_WIDTH, point, low, high)
-    text = Text("NDCG@10 on queries nobody searched: ● learned (│ 95 % interval)  ╌ static\n")
+    text = Text("NDCG@10 on queries nobody searched\n")
+    for mark, words in MARKS.items():
+        text.append(f" {mark} ", style=STYLES[mark]).append(words)
+    text.append("\n")
     for index, row in enumerate(rows):
         value = high - (high - low) * index / (PLOT_ROWS - 1)
         text.append(f"{plain(value):>6} ┤", style="dim")
         for letter in "".join(row).rstrip():
-            text.append(letter, style={"●": "bold green", "│": "green", "╌": "yellow"}.get(letter))
+            text.append(letter, style=STYLES.get(letter))
         text.append("\n")
     axis = "".join(f"{_short(point.searches):^{COLUMN_WIDTH}}" for point in curve)
     text.append(f"{'':>6} └", style="dim")
@@ -121,8 +139,8 @@ def _draw(rows: list[list[str]], left: int, point: Point, low: float, high: floa
         place = (high - value) / (high - low) * (PLOT_ROWS - 1)
         return max(0, min(PLOT_ROWS - 1, round(place)))
 
-    static = row_of(point.static)
-    rows[static][left : left + COLUMN_WIDTH] = "╌" * COLUMN_WIDTH
+    for value, mark in ((point.static, "╌"), (point.equal, "═")):
+        rows[row_of(value)][left : left + COLUMN_WIDTH] = mark * COLUMN_WIDTH
     middle = left + COLUMN_WIDTH // 2
     known = point.learned.low == point.learned.low  # not a number: too few queries to say
     for row in range(row_of(point.learned.high), row_of(point.learned.low) + 1) if known else ():
@@ -132,7 +150,7 @@ def _draw(rows: list[list[str]], left: int, point: Point, low: float, high: floa
 
 def _extent(curve: Sequence[Point]) -> tuple[float, float]:
     """Lowest and highest value drawn; NaN bounds (one query) count as the mean."""
-    values = [point.static for point in curve]
+    values = [value for point in curve for value in (point.static, point.equal)]
     for point in curve:
         some = (point.learned.low, point.learned.mean, point.learned.high)
         values += [value for value in some if value == value]

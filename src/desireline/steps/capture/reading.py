@@ -13,10 +13,11 @@ import msgspec
 
 from desireline.core import duplicates
 from desireline.core.times import LATEST_MS, from_row_time
-from desireline.errors import NotFound
+from desireline.errors import NotFound, Unavailable
 from desireline.steps.capture.ports import Ports
 from desireline.types.log import Interaction
 
+DELETE_MS = 30_000
 LAGGING = "the log is behind: what was acknowledged in the last second may be missing here"
 
 
@@ -92,18 +93,24 @@ class Readings:
         )
 
     async def delete(self, namespace: str, interaction_id: str) -> bool:
-        """Delete one interaction everywhere; False when there was none. Again changes nothing."""
-        fresh = await self._ports.intake.flushed()
+        """Delete one interaction everywhere; False when there was none. Again changes nothing.
+
+        Raises Unavailable while the row may still be on its way into the log.
+        """
+        if not await self._ports.intake.flushed(timeout_ms=DELETE_MS):
+            raise Unavailable(
+                "the log is too far behind to delete from it; nothing was deleted",
+                hint="send it again after a pause",
+            )
         row = await self._row(namespace, interaction_id)
-        if row is None and fresh:
+        if row is None:
             return False
         now_ms = self._ports.clock()
         await self._ports.tombstones.bury(namespace, "interaction", interaction_id, now_ms)
         await self._ports.event_log.delete_interactions(namespace, [interaction_id])
-        if row is not None:
-            self._forget(row, now_ms)
-            await self._ports.forget(interaction_id, row.retriever_id)
-        return row is not None
+        self._forget(row, now_ms)
+        await self._ports.forget(interaction_id, row.retriever_id)
+        return True
 
     async def _row(self, namespace: str, interaction_id: str) -> Interaction | None:
         found = await self._ports.event_log.query(

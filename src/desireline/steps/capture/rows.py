@@ -6,7 +6,7 @@ clock once and looks every retriever up once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -60,7 +60,7 @@ class Desk:
         self.now = times.row_time(now_ms)
         self._live = live
         self._served: dict[str, Served | None] = {}
-        self._refusals: dict[tuple[str, str, str], str] = {}
+        self._standings: dict[tuple[str, str], tuple[str, frozenset[str]]] = {}
         self._named: dict[str, str] = {}
         self._rewards: dict[tuple[str, tuple[str, ...]], float] = {}
 
@@ -110,6 +110,7 @@ class Desk:
         said = metadata.get("query")
         query = said if isinstance(said, str) else ""
         attribution, feature_uri = _arm(sent, link, served)
+        details = _details(metadata) if metadata else _NO_DETAILS
         return Interaction(
             namespace=self.namespace,
             occurred_at=self.now if occurred_ms == self.now_ms else times.row_time(occurred_ms),
@@ -143,7 +144,14 @@ class Desk:
             context_keys=execution.context_keys if execution is not None else (),
             variant=execution.variant if execution is not None else "",
             conformance=(*who.notes, "occurred_at_in_future") if future else who.notes,
-            **_details(metadata),
+            duration_ms=details.duration_ms,
+            value=details.value,
+            currency=details.currency,
+            quantity=details.quantity,
+            order_id=details.order_id,
+            device=details.device,
+            locale=details.locale,
+            country=details.country,
         )
 
     def _reason(self, link: Link, who: Identity, worth: float) -> str:
@@ -153,16 +161,22 @@ class Desk:
             return "no_execution"
         if execution.purpose not in ("traffic", "simulation"):
             return "not_traffic"
-        place = (who.retriever_id, execution.variant, who.user_id)
-        refusal = self._refusals.get(place)
-        if refusal is None:
-            served = self.served(who.retriever_id)
-            refusal = self._refusals[place] = _refusal(served, execution.variant, who.user_id)
+        refusal, silent = self._standing(who.retriever_id, execution.variant)
+        if who.user_id in silent:
+            refusal = "opted_out"
         if not refusal and not execution.teaches:
             refusal = "not_logged"
         if refusal or not worth:
             return refusal or "zero_reward"
         return "open" if execution.open else "late"
+
+    def _standing(self, retriever_id: str, variant: str) -> tuple[str, frozenset[str]]:
+        """Why the retriever does not learn from this variant ("": it does), and from whom never."""
+        found = self._standings.get((retriever_id, variant))
+        if found is None:
+            found = _standing(self.served(retriever_id), variant)
+            self._standings[retriever_id, variant] = found
+        return found
 
     def _identity(self, sent: Sent, link: Link) -> Identity:
         execution = link.execution
@@ -196,18 +210,16 @@ def _arm(sent: Sent, link: Link, served: Served | None) -> tuple[str, str]:
     return link.attribution, link.shown.winner
 
 
-def _refusal(served: Served | None, variant: str, user_id: str) -> str:
+def _standing(served: Served | None, variant: str) -> tuple[str, frozenset[str]]:
     if served is None:
-        return "retriever_deleted"
+        return "retriever_deleted", frozenset()
     search = served.recipe.search
     config = search.learning if search is not None else None
     if config is None:
-        return "nothing_to_learn"
-    if user_id in served.opted_out and config.opt_out_scope == "serve_and_learn":
-        return "opted_out"
-    if config.learn_from == "served" and variant != "learned":
-        return "static_traffic"
-    return ""
+        return "nothing_to_learn", frozenset()
+    static = config.learn_from == "served" and variant != "learned"
+    silent = served.opted_out if config.opt_out_scope == "serve_and_learn" else frozenset[str]()
+    return "static_traffic" if static else "", silent
 
 
 def _attributes(sent: Sent, who: Identity, worth: float, link: Link) -> str:
@@ -225,16 +237,30 @@ def _attributes(sent: Sent, who: Identity, worth: float, link: Link) -> str:
     return _encode(kept).decode()
 
 
-def _details(metadata: dict[str, Any]) -> dict[str, Any]:
+class Details(msgspec.Struct, frozen=True, gc=False):
     """Columns that `metadata` fills, where it holds what the column takes."""
+
+    duration_ms: int | None = None
+    value: float = 0.0
+    currency: str = ""
+    quantity: int = 0
+    order_id: str = ""
+    device: str = ""
+    locale: str = ""
+    country: str = ""
+
+
+_NO_DETAILS = Details()
+
+
+def _details(metadata: dict[str, Any]) -> Details:
     found: dict[str, Any] = {}
-    for name in metadata:
-        column = _COLUMNS.get(name)
-        if column is not None:
-            value = column[1](metadata[name])
-            if value is not None:
-                found[column[0]] = value
-    return found
+    for name in metadata.keys() & _COLUMNS.keys():
+        column, fitting = _COLUMNS[name]
+        value = fitting(metadata[name])
+        if value is not None:
+            found[column] = value
+    return Details(**found) if found else _NO_DETAILS
 
 
 def _count(value: Any) -> int | None:
@@ -251,7 +277,7 @@ def _word(value: Any) -> str | None:
     return value if isinstance(value, str) and len(value) <= 200 else None
 
 
-_COLUMNS = {
+_COLUMNS: dict[str, tuple[str, Callable[[Any], int | float | str | None]]] = {
     "duration_ms": ("duration_ms", _count),
     "order_value": ("value", _number),
     "currency": ("currency", _word),

@@ -125,6 +125,14 @@ class Capture:
         self._remember(answer, now_ms)
         self._count(len(taken), len(accepted) - len(taken), answer)
         await self._settled(taken, answer, now_ms)
+        for each in taken:
+            self._teach_late(each)
+
+    def _teach_late(self, taken: Taken) -> None:
+        """A reward for a closed execution, once its row is on disk (a restart finds the rest)."""
+        row = taken.row
+        if taken.execution is not None and row.teaches_reason == "late":
+            self._ports.late(taken.execution, row.document_id, row.interaction_id, row.reward)
 
     async def _settled(self, taken: list[Taken], answer: _Answer, now_ms: int) -> None:
         """On disk; a duplicate waits for the row it repeats. A failing disk is undone in memory."""
@@ -135,6 +143,9 @@ class Capture:
         except StorageFull:
             self._last = None
             self._unlearn(taken, answer, now_ms)
+            for each in taken:  # its execution may have closed with it meanwhile
+                if each.row.teaches_reason == "open":
+                    await self._ports.forget(each.row.interaction_id, each.row.retriever_id)
             raise
 
     def _learn(self, taken: Taken, now_ms: int) -> None:
@@ -144,10 +155,8 @@ class Capture:
             self._ports.recent.remember(taken.key, row.interaction_id, now_ms, duplicates.WINDOW_MS)
         if not row.teaches or taken.execution is None or taken.shown is None:
             return
-        if taken.execution.open:
+        if row.teaches_reason == "open":
             taken.shown.rewards.append((row.interaction_id, row.reward))
-        else:
-            self._ports.late(taken.execution, row.document_id, row.interaction_id, row.reward)
         if not taken.historical:
             taken.execution.engaged = True
             self._ports.rewarded(taken.execution, row.document_id, row.interaction_id, row.reward)

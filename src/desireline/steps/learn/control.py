@@ -69,10 +69,9 @@ class Control:
             self.learner.mark(served, "opt_in", user_id)
         return changed
 
-    def reset(self, served: Served, user_id: str) -> None:
-        """Forget a user's own preferences; shared levels and rows stay."""
-        self.learner.mark(served, "reset", user_id)
-        self.learner.fold()
+    async def reset(self, served: Served, user_id: str) -> None:
+        """Forget a user's own preferences; shared levels and rows stay. On disk afterwards."""
+        await self.learner.reset(served, user_id)
 
     def _replace(self, served: Served, **changes: object) -> None:
         current = self.live.by_id(served.retriever.retriever_id) or served

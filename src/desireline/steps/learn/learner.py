@@ -1,84 +1,64 @@
 """Closing executions, writing lessons, folding them: the learning loop of one process.
 
-State is the fold of a retriever's lessons in `seq` order and nothing else; what is folded here was
-first appended to the intake. Knows ports and `core.policy`, no HTTP, no engine.
+State is the fold of a retriever's lessons in `seq` order and nothing else. A lesson is folded when it
+is on disk, so no crash can leave a state that its lessons do not give. Knows ports and
+`core.policy`, no HTTP, no engine.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable, MutableMapping
-from typing import Any
+from collections.abc import Iterable
 
 import msgspec
 import structlog
 
-from desireline.core import closing, policy
-from desireline.core.reward import rewards_of
+from desireline.core import closing
 from desireline.core.snapshot import Served
-from desireline.core.times import row_time
-from desireline.errors import IntakeFull, StorageFull
-from desireline.ports import (
-    Clock,
-    EventLog,
-    Intake,
-    LearningCatalog,
-    Live,
-    Metrics,
-    RecentExecution,
-    RecentExecutions,
+from desireline.errors import DesirelineError, StorageFull, Unavailable
+from desireline.ports import RecentExecution, Ticket
+from desireline.steps.learn.history import History, Ports
+from desireline.steps.learn.lessons import (
+    Waiting,
+    cleared_of,
+    folded,
+    frame,
+    interactions_of,
+    row_of,
+    without,
 )
-from desireline.types.catalog import StateSnapshot
-from desireline.types.learning import Context, Taught
+from desireline.types.learning import Taught
 from desireline.types.log import NO_ID, Lesson
 
 logger = structlog.get_logger("desireline.learn")
-_encode = msgspec.json.Encoder().encode
-PAGE = 20_000
-SNAPSHOT_EVERY_MS = 60_000
 FORGOTTEN = 100_000
-SESSIONS = 20_000
+CLOSED_AT_ONCE = 200
+UNLEARNING_REST = 5
+"""Between two unlearnings pass as many times the duration of the last one."""
 
 
-class Ports(msgspec.Struct, frozen=True, kw_only=True):
-    """What learning is bound to. `sessions` are in-session states by (retriever_id, session_id)."""
+class Appended(msgspec.Struct, frozen=True):
+    """A lesson in the intake that is not folded yet; `waiting` to append it again if it is lost."""
 
-    live: Live
-    intake: Intake
-    event_log: EventLog
-    recent: RecentExecutions
-    catalog: LearningCatalog
-    sessions: MutableMapping[tuple[str, str], Any]
-    clock: Clock
-    metrics: Metrics
-    node: str = ""
-
-
-class Waiting(msgspec.Struct, frozen=True):
-    """A lesson that is not in the intake yet (its retriever is being rebuilt, or the backlog is
-    full).
-    """
-
-    retriever_id: str
-    namespace: str
-    kind: str
-    at_ms: int
-    execution_id: str
-    context_keys: tuple[str, ...]
-    taught: Taught
+    row: Lesson
+    ticket: Ticket
+    waiting: Waiting
 
 
 class Learner:
-    """Owns the fold. All methods run on the event loop."""
+    """Owns the fold. All methods run on the event loop; one turn at a time."""
 
     def __init__(self, ports: Ports) -> None:
         self.ports = ports
+        self.history = History(ports)
+        self._turn = asyncio.Lock()
         self._waiting: list[Waiting] = []
-        self._unfolded: dict[str, list[Lesson]] = defaultdict(list)
-        self._forgotten: OrderedDict[str, None] = OrderedDict()
-        self._dirty: set[str] = set()
+        self._unfolded: list[Appended] = []
         self._rebuilding: set[str] = set()
-        self._snapshots: dict[str, tuple[int, int]] = {}
+        self._forgotten: OrderedDict[str, None] = OrderedDict()
+        self._dirty: dict[str, set[str]] = defaultdict(set)
+        self._rest_until_ms = 0
 
     # What happens on the way.
 
@@ -90,88 +70,68 @@ class Learner:
         if taught.documents and execution.teaches:
             self._teach(self._lesson_of(execution, "late", taught))
 
-    def rewarded(
-        self, execution: RecentExecution, document_id: str, interaction_id: str, reward: float
-    ) -> None:
-        """In-session adaptation: what a session's own act changes for its next search at once."""
-        self._adapt(
-            execution, "late", closing.late(execution, document_id, interaction_id, reward)
-        )
-
-    def _adapt(self, execution: RecentExecution, kind: policy.Kind, taught: Taught) -> None:
-        """Teach the session's own temporary state; it never reaches a node."""
-        served = self.ports.live.by_id(execution.retriever_id)
-        sessions, key = self.ports.sessions, (execution.retriever_id, execution.session_id)
-        known = sessions.pop(key, None)
-        if served is None or not execution.session_id or not taught.documents:
-            return
-        lesson = policy.Lesson(
-            kind=kind,
-            at_ms=self.ports.clock(),
-            context_keys=execution.context_keys,
-            taught=taught,
-            user_id=execution.user_id,
-        )
-        session = policy.adapt(
-            known,
-            served.state.nodes,
-            _context(execution),
-            lesson,
-            served.learning,
-            len(served.uris),
-        )
-        if session is not None:
-            sessions[key] = session
-        while len(sessions) > SESSIONS:
-            del sessions[next(iter(sessions))]
-
     async def forget(self, interaction_id: str, retriever_id: str) -> None:
-        """A deleted interaction: whatever it taught is unlearned at the next tick."""
+        """A deleted interaction: whatever it taught is unlearned at one of the next turns."""
         self._forgotten[interaction_id] = None
         while len(self._forgotten) > FORGOTTEN:
             self._forgotten.popitem(last=False)
         if retriever_id:
-            self._dirty.add(retriever_id)
+            self._dirty[retriever_id].add(interaction_id)
 
     def mark(self, served: Served, kind: str, user_id: str) -> None:
-        """A reset, opt_out or opt_in as a lesson."""
-        taught = Taught(user_id=user_id)
-        self._teach(
-            Waiting(
-                served.retriever.retriever_id, served.retriever.namespace, kind,
-                self.ports.clock(), NO_ID, (), taught,
-            )
+        """An opt_out or opt_in as a lesson; the catalogue holds the truth (see `agree`)."""
+        self._teach(self._mark_of(served, kind, user_id))
+
+    async def reset(self, served: Served, user_id: str) -> None:
+        """Forget a user's own preferences; on disk when this returns.
+
+        Raises Unavailable or StorageFull; then nothing was forgotten.
+        """
+        async with self._turn:
+            waiting = self._mark_of(served, "reset", user_id)
+            row = row_of(waiting, served.generation, self.ports.intake.next_seq(), self.ports.node)
+            ticket = self.ports.intake.append([frame(row)])
+            await self.ports.intake.synced(ticket)
+            self._unfolded.append(Appended(row, ticket, waiting))
+            await self._fold()
+
+    def _mark_of(self, served: Served, kind: str, user_id: str) -> Waiting:
+        retriever, now_ms = served.retriever, self.ports.clock()
+        return Waiting(
+            retriever.retriever_id, retriever.namespace, kind, now_ms, NO_ID, (),
+            Taught(user_id=user_id),
         )  # fmt: skip
 
-    # The tick.
+    # The turn.
 
     async def tick(self, *, everything: bool = False) -> int:
-        """Close what is due (or all), unlearn what was deleted, fold; returns executions closed."""
-        now_ms = self.ports.clock()
-        due = self.ports.recent.due(now_ms, everything=everything)
-        for execution in due:
-            self._close(execution)
-        waiting, self._waiting = self._waiting, []
-        for each in waiting:
-            self._teach(each)
-        self.fold()
-        for retriever_id in sorted(self._dirty):
-            self._dirty.discard(retriever_id)
-            await self._unlearn(retriever_id)
-        self._expire_sessions(now_ms)
+        """Close what is due (or all), fold, unlearn what was deleted; returns executions closed."""
+        async with self._turn:
+            now_ms = self.ports.clock()
+            due = self.ports.recent.due(now_ms, everything=everything)
+            for number, execution in enumerate(due, 1):
+                self._close(execution)
+                if number % CLOSED_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+            self._teach_waiting()
+            await self._fold()
+            if self._dirty and (everything or now_ms >= self._rest_until_ms):
+                await self._unlearn_all()
+                await self._fold()
         return len(due)
 
     def _close(self, execution: RecentExecution) -> None:
+        if not execution.open:
+            return
         execution.open = False
         served = self.ports.live.by_id(execution.retriever_id)
         if served is None or not execution.teaches:
             return
-        for shown in execution.shown:
-            if shown.rewards and not self._forgotten.keys().isdisjoint(i for i, _ in shown.rewards):
-                shown.rewards[:] = [r for r in shown.rewards if r[0] not in self._forgotten]
-        taught = closing.close(execution, served.learning)
-        if (execution.retriever_id, execution.session_id) in self.ports.sessions:
-            self._adapt(execution, "close", taught)
+        if self.ports.intake.lost(Ticket(execution.logged_at)):
+            execution.teaches = False  # the disk refused its rows: nothing could be replayed
+            return
+        taught = cleared_of(closing.close(execution, served.learning), self._forgotten)
+        self.ports.sessions.closed(execution, taught)
         self._teach(self._lesson_of(execution, "close", taught))
 
     def _lesson_of(self, execution: RecentExecution, kind: str, taught: Taught) -> Waiting:
@@ -180,9 +140,18 @@ class Learner:
             execution.execution_id, execution.context_keys, taught,
         )  # fmt: skip
 
+    def _teach_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            taught = cleared_of(each.taught, self._forgotten)
+            if each.kind != "late" or any(d.rewards for d in taught.documents):
+                self._teach(msgspec.structs.replace(each, taught=taught))
+
     def _teach(self, waiting: Waiting) -> None:
-        """Into the intake, then into the fold's queue; kept for later when that is
-        impossible now.
+        """Into the intake; kept for later when that is impossible now.
+
+        What is kept is in memory only. A crash loses none of it: `store.memory.rebuild` finds the
+        executions without a closing and the rewards that no lesson holds.
         """
         served = self.ports.live.by_id(waiting.retriever_id)
         if served is None:
@@ -190,179 +159,126 @@ class Learner:
         if waiting.retriever_id in self._rebuilding:
             self._waiting.append(waiting)
             return
-        row = self._row(waiting, served.generation)
+        row = row_of(waiting, served.generation, self.ports.intake.next_seq(), self.ports.node)
         try:
-            self.ports.intake.append([("lessons", _encode(row))])
-        except (IntakeFull, StorageFull):
+            ticket = self.ports.intake.append([frame(row)])
+        except (Unavailable, StorageFull):
             self._waiting.append(waiting)
             return
-        self._unfolded[waiting.retriever_id].append(row)
-        self.ports.metrics.count("lessons", kind=waiting.kind)
+        self._unfolded.append(Appended(row, ticket, waiting))
 
-    def _row(self, waiting: Waiting, generation: int) -> Lesson:
-        at = row_time(waiting.at_ms)
-        return Lesson(
-            namespace=waiting.namespace, occurred_at=at, received_at=at, source="learn",
-            node=self.ports.node, seq=self.ports.intake.next_seq(),
-            user_id=waiting.taught.user_id, session_id=waiting.taught.session_id,
-            retriever_id=waiting.retriever_id, generation=generation, kind=waiting.kind,
-            execution_id=waiting.execution_id, context_keys=waiting.context_keys,
-            payload=_encode(waiting.taught).decode(),
-        )  # fmt: skip
-
-    def fold(self) -> None:
-        """Fold everything appended so far; each retriever is swapped once."""
-        unfolded, self._unfolded = self._unfolded, defaultdict(list)
-        for retriever_id, rows in unfolded.items():
+    async def _fold(self) -> None:
+        """Fold what was appended, once it is on disk; each retriever is swapped once."""
+        appended, self._unfolded = self._unfolded, []
+        rows: dict[str, list[Lesson]] = defaultdict(list)
+        for each in appended:
+            try:
+                await self.ports.intake.synced(each.ticket)
+            except StorageFull:
+                self._waiting.append(each.waiting)
+            else:
+                rows[each.row.retriever_id].append(each.row)
+                self.ports.metrics.count("lessons", kind=each.row.kind)
+        for retriever_id, ordered in rows.items():
             served = self.ports.live.by_id(retriever_id)
             if served is not None:
-                self.ports.live.replace(folded(served, rows))
+                ordered.sort(key=lambda row: row.seq)
+                self.ports.live.replace(folded(served, ordered))
 
     # Deletion, restart, new configuration.
 
-    async def _unlearn(self, retriever_id: str) -> None:
-        """If a lesson holds a deleted interaction, all lessons are rewritten as a new
-        generation.
-        """
-        served = self.ports.live.by_id(retriever_id)
-        if served is None:
-            return
+    async def _unlearn_all(self) -> None:
+        """Every retriever that deleted interactions may have taught; a failure is tried again."""
+        started_ms = self.ports.clock()
+        dirty, self._dirty = self._dirty, defaultdict(set)
+        for retriever_id in sorted(dirty):
+            try:
+                await self._unlearn(retriever_id, dirty[retriever_id])
+                await self._gone(dirty[retriever_id])
+            except DesirelineError as error:
+                logger.warning("not unlearned yet", retriever_id=retriever_id, error=error.message)
+                self._dirty[retriever_id] |= dirty[retriever_id]
+        now_ms = self.ports.clock()
+        self._rest_until_ms = now_ms + UNLEARNING_REST * (now_ms - started_ms)
+
+    async def _unlearn(self, retriever_id: str, forgotten: set[str]) -> None:
+        """If a lesson holds one of these, all lessons are rewritten as a new generation."""
         self._rebuilding.add(retriever_id)
         try:
-            await self.ports.intake.flushed(timeout_ms=60_000)
-            lessons = await self._lessons(served, 0)
-            kept = [without(lesson, self._forgotten.keys()) for lesson in lessons]
+            await self._fold()
+            served = self.ports.live.by_id(retriever_id)
+            if served is None:
+                return
+            lessons = await self.history.lessons(served)
+            kept = [without(lesson, forgotten) for lesson in lessons]
             if any(a is not b for a, b in zip(lessons, kept, strict=True)):
-                await self._regenerate(served, [row for row in kept if row is not None])
+                fresh = await self.history.rewritten(served, [row for row in kept if row])
+                self._swap_learned(fresh)
+                await self.history.tidy(fresh)
         finally:
             self._rebuilding.discard(retriever_id)
+            self._teach_waiting()
 
-    async def _regenerate(self, served: Served, lessons: list[Lesson]) -> None:
-        retriever_id = served.retriever.retriever_id
-        generation = await self.ports.catalog.start_generation(retriever_id)
-        await self.ports.catalog.delete_snapshots(retriever_id)
-        intake = self.ports.intake
-        rows = [
-            msgspec.structs.replace(row, generation=generation, seq=intake.next_seq(),
-                                    node=self.ports.node)
-            for row in lessons
-        ]  # fmt: skip
-        for start in range(0, len(rows), 1000):
-            part = rows[start : start + 1000]
-            await intake.synced(intake.append([("lessons", _encode(row)) for row in part]))
-        current = self.ports.live.by_id(retriever_id) or served
-        fresh = msgspec.structs.replace(
-            current, state=policy.State(), generation=generation, snapshot_id=0
-        )
-        self.ports.live.replace(folded(fresh, rows))
-        await intake.flushed(timeout_ms=60_000)
-        await self.ports.event_log.delete_lessons(retriever_id, generation)
-        logger.info(
-            "unlearned", retriever_id=retriever_id, generation=generation, lessons=len(rows)
-        )
+    def _swap_learned(self, fresh: Served) -> None:
+        """Put a rebuilt state in place; definition and switches may have changed meanwhile."""
+        current = self.ports.live.by_id(fresh.retriever.retriever_id)
+        if current is not None:
+            self.ports.live.replace(
+                msgspec.structs.replace(
+                    current, state=fresh.state, generation=fresh.generation,
+                    snapshot_id=fresh.snapshot_id,
+                )
+            )  # fmt: skip
+
+    async def _gone(self, forgotten: set[str]) -> None:
+        """No table holds these any more: their tombstones are settled."""
+        tombstones = self.ports.tombstones
+        digests = {tombstones.digest("interaction", each) for each in forgotten}
+        settled = [each for each in await tombstones.pending() if each.digest in digests]
+        if settled:
+            await tombstones.applied(settled)
 
     async def restore(self, served: Served) -> Served:
         """The state of a retriever after a restart: newest snapshot, then the lessons behind it."""
-        retriever_id = served.retriever.retriever_id
-        generation = await self.ports.catalog.generation(retriever_id)
-        snapshot = await self.ports.catalog.newest_snapshot(retriever_id)
-        base = msgspec.structs.replace(served, generation=generation)
-        if snapshot is not None and snapshot.generation == generation:
-            state = policy.from_bytes(snapshot.blob)
-            base = msgspec.structs.replace(base, state=state, snapshot_id=snapshot.seq)
-            self._snapshots[retriever_id] = (generation, snapshot.seq)
-        return folded(base, await self._lessons(base, base.snapshot_id))
+        return await self.history.restored(served)
+
+    async def agree(self, served_all: Iterable[Served]) -> None:
+        """After a restart: what other stores know and the lessons do not is taught now.
+
+        Opt-outs of the catalogue without a lesson, and lessons that hold interactions whose
+        deletion was begun.
+        """
+        buried = {each.digest for each in await self.ports.tombstones.pending()}
+        for served in served_all:
+            learned = served.state.opted_out
+            for user_id in sorted(served.opted_out - learned):
+                self.mark(served, "opt_out", user_id)
+            for user_id in sorted(learned - served.opted_out):
+                self.mark(served, "opt_in", user_id)
+            if buried:
+                await self._recall(served, buried)
+
+    async def _recall(self, served: Served, buried: set[str]) -> None:
+        digest = self.ports.tombstones.digest
+        for lesson in await self.history.lessons(served):
+            for interaction_id in interactions_of(lesson):
+                if digest("interaction", interaction_id) in buried:
+                    await self.forget(interaction_id, served.retriever.retriever_id)
 
     async def refold(self, retriever_id: str) -> None:
         """A changed configuration: fold all lessons of the generation again under it."""
-        await self.ports.catalog.delete_snapshots(retriever_id)
-        await self.ports.intake.flushed(timeout_ms=60_000)
-        served = self.ports.live.by_id(retriever_id)
-        if served is not None:
-            fresh = msgspec.structs.replace(served, state=policy.State(), snapshot_id=0)
-            self.ports.live.replace(folded(fresh, await self._lessons(fresh, 0)))
-
-    async def _lessons(self, served: Served, after_seq: int) -> list[Lesson]:
-        """All lessons of the generation behind a number, in order."""
-        found: list[Lesson] = []
-        while True:
-            rows = await self.ports.event_log.query(
-                "lessons", namespace=served.retriever.namespace,
-                retriever_id=served.retriever.retriever_id, generation=served.generation,
-                after_seq=found[-1].seq if found else after_seq, limit=PAGE,
-            )  # fmt: skip
-            found.extend(msgspec.convert(row, Lesson, strict=False) for row in rows)
-            if len(rows) < PAGE:
-                return found
+        async with self._turn:
+            self._rebuilding.add(retriever_id)
+            try:
+                await self._fold()
+                served = self.ports.live.by_id(retriever_id)
+                if served is not None:
+                    self._swap_learned(await self.history.refolded(served))
+            finally:
+                self._rebuilding.discard(retriever_id)
+                self._teach_waiting()
 
     async def save(self, served_all: Iterable[Served]) -> None:
         """Snapshots of all states that moved since the last one."""
-        for served in served_all:
-            retriever_id = served.retriever.retriever_id
-            mark = (served.generation, served.snapshot_id)
-            if not served.snapshot_id or self._snapshots.get(retriever_id) == mark:
-                continue
-            await self.ports.catalog.save_snapshot(
-                StateSnapshot(
-                    retriever_id=retriever_id, generation=served.generation,
-                    seq=served.snapshot_id, blob=policy.to_bytes(served.state),
-                    at_ms=self.ports.clock(),
-                )
-            )  # fmt: skip
-            self._snapshots[retriever_id] = mark
-
-    def _expire_sessions(self, now_ms: int) -> None:
-        gone = []
-        for key, session in self.ports.sessions.items():
-            served = self.ports.live.by_id(key[0])
-            minutes = served.learning.session_ttl_minutes if served else 0
-            if now_ms - session.at_ms > minutes * 60_000:
-                gone.append(key)
-        for key in gone:
-            del self.ports.sessions[key]
-
-
-def folded(served: Served, rows: list[Lesson]) -> Served:
-    """A retriever's `Served` after these lessons; those of other searches teach nothing."""
-    if not rows:
-        return served
-    lessons = [policy.lesson_of(row) for row in rows]
-    fitting = [
-        lesson for lesson in lessons
-        if not lesson.taught.searches or lesson.taught.searches == served.uris
-    ]  # fmt: skip
-    state = policy.fold_all(served.state, fitting, served.learning, len(served.uris))
-    return msgspec.structs.replace(served, state=state, snapshot_id=rows[-1].seq)
-
-
-def without(lesson: Lesson, forgotten: Iterable[str]) -> Lesson | None:
-    """A lesson without the rewards of deleted interactions: itself when it has none of them.
-
-    A late reward that is deleted is no lesson any more (None).
-    """
-    taught = msgspec.json.decode(lesson.payload, type=Taught)
-    gone = set(forgotten)
-    if not any(i in gone for d in taught.documents for i, _ in d.rewards):
-        return lesson
-    documents = tuple(
-        msgspec.structs.replace(d, rewards=tuple(r for r in d.rewards if r[0] not in gone))
-        for d in taught.documents
-    )
-    if lesson.kind == "late" and not any(d.rewards for d in documents):
-        return None
-    changed = msgspec.structs.replace(taught, documents=documents)
-    return msgspec.structs.replace(lesson, payload=_encode(changed).decode())
-
-
-def served_of(served: Served) -> Served:
-    """A `Served` whose reward map follows its configuration."""
-    return msgspec.structs.replace(served, rewards=rewards_of(served.learning))
-
-
-def _context(execution: RecentExecution) -> Context:
-    keys = {key.partition(":")[0]: key for key in execution.context_keys}
-    return Context(
-        personal=keys.get("personal", ""),
-        demographic=keys.get("demographic", ""),
-        session=f"session:{execution.session_id}",
-    )
+        async with self._turn:
+            await self.history.save(served_all)

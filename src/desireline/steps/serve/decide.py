@@ -5,7 +5,7 @@ Knows the order of decision and that a session keeps its weights. The formulas a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from desireline.core import policy, rollout
@@ -26,10 +26,10 @@ class Decider:
     def __init__(
         self,
         recent: RecentExecutions,
-        sessions: Mapping[tuple[str, str], Any],
+        session_of: Callable[[Served, str], Any],
         milliseconds: Callable[[], float],
     ) -> None:
-        self.recent, self.sessions, self.milliseconds = recent, sessions, milliseconds
+        self.recent, self.session_of, self.milliseconds = recent, session_of, milliseconds
         self.breakers: dict[str, rollout.Breaker] = {}
 
     def choose(self, served: Served, request: Request, execution_id: str, now_ms: int) -> Choice:
@@ -64,7 +64,7 @@ class Decider:
             return _Draw(pinned.weights, pinned.draws, pinned.draw_seed, pinned.snapshot_id)
         config, count = served.learning, len(served.uris)
         retriever_id = served.retriever.retriever_id
-        session = self.sessions.get((retriever_id, request.session_id))
+        session = self.session_of(served, request.session_id)
         seed = seed_of(retriever_id, subject, str(served.snapshot_id))
         nodes = served.state.nodes
         ready = policy.ready(nodes, context, config, count, now_ms, session)

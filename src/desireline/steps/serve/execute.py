@@ -27,13 +27,13 @@ DEFAULT_LIST = 25
 
 
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
-    """What serving is bound to. `mint` makes ids, `sessions` are in-session states by key."""
+    """What serving is bound to. `mint` makes ids, `session_of` gives a session's own state."""
 
     live: Live
     index: SearchIndex
     intake: Intake
     recent: RecentExecutions
-    sessions: Mapping[tuple[str, str], Any]
+    session_of: Callable[[Served, str], Any]
     clock: Clock
     mint: Callable[[], str]
     metrics: Metrics
@@ -50,7 +50,7 @@ class Serve:
 
     def __init__(self, ports: Ports) -> None:
         self.ports = ports
-        self.decider = Decider(ports.recent, ports.sessions, milliseconds)
+        self.decider = Decider(ports.recent, ports.session_of, milliseconds)
 
     def execute(self, served: Served, request: Request) -> Answer:
         """Run a retriever once, log it, and return the page. Raises Invalid for bad inputs."""
@@ -78,11 +78,10 @@ class Serve:
         nothing.
         """
         frames = record.rows(answer, ranked, self.ports.node, self.ports.intake.next_seq())
-        logged = True
+        ticket = None
         try:
-            self.ports.intake.append(frames)
+            ticket = self.ports.intake.append(frames)
         except (IntakeFull, StorageFull) as error:
-            logged = False
             answer.degraded.append(
                 Degraded(
                     resource="log", id=answer.execution_id, reason=error.message,
@@ -90,7 +89,7 @@ class Serve:
                 )
             )  # fmt: skip
         if ranked is not None:
-            self.ports.recent.add(record.remembered(answer, ranked, logged=logged))
+            self.ports.recent.add(record.remembered(answer, ranked, ticket))
 
 
 class _Work:

@@ -15,7 +15,7 @@ from desireline.core.closing import examination
 from desireline.core.contexts import subject_of
 from desireline.core.queries import query_key
 from desireline.core.times import row_time
-from desireline.ports import RecentExecution, Shown
+from desireline.ports import RecentExecution, Shown, Ticket
 from desireline.steps.serve.rank import Ranked
 from desireline.steps.serve.request import Answer
 from desireline.types.log import Execution, Impression
@@ -146,8 +146,8 @@ def impression_rows(answer: Answer, ranked: Ranked, node: str, seq: int) -> list
     return found
 
 
-def remembered(answer: Answer, ranked: Ranked, *, logged: bool) -> RecentExecution:
-    """What memory keeps for receipts, pins and closing."""
+def remembered(answer: Answer, ranked: Ranked, ticket: Ticket | None) -> RecentExecution:
+    """What memory keeps for receipts, pins and closing; without a ticket it was not logged."""
     request, choice, config = answer.request, answer.choice, answer.served.learning
     norm = _aligned(ranked).norm if ranked.learned is not None else ranked.served.norm
     uris = answer.served.uris
@@ -164,7 +164,7 @@ def remembered(answer: Answer, ranked: Ranked, *, logged: bool) -> RecentExecuti
         )
         for place, position in enumerate(answer.places)
     ]
-    teaches = logged and choice is not None and request.purpose in ("traffic", "simulation")
+    teaches = ticket is not None and choice is not None and request.purpose in ("traffic", "simulation")
     return RecentExecution(
         execution_id=answer.execution_id, namespace=request.namespace,
         retriever_id=answer.served.retriever.retriever_id, at_ms=answer.at_ms,
@@ -176,6 +176,7 @@ def remembered(answer: Answer, ranked: Ranked, *, logged: bool) -> RecentExecuti
         subject=subject_of(request.session_id, request.user_id, answer.execution_id),
         weights=choice.weights if choice else None, draws=choice.draws if choice else None,
         snapshot_id=choice.snapshot_id if choice else 0, draw_seed=choice.seed if choice else 0,
+        logged_at=ticket.seq if ticket else 0,
     )  # fmt: skip
 
 
