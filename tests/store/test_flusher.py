@@ -69,7 +69,9 @@ def test_rows_arrive_by_table_and_segments_go(tmp_path: Path, log: ClickHouse) -
 
 
 @pytest.mark.parametrize("point", ["between_intent_and_insert", "after_insert"])
-def test_an_open_intent_is_replayed_with_its_boundaries(tmp_path: Path, log: ClickHouse, point: str) -> None:
+def test_an_open_intent_is_replayed_with_its_boundaries(
+    tmp_path: Path, log: ClickHouse, point: str
+) -> None:
     folder = tmp_path / "intake"
 
     def die(name: str) -> None:
@@ -97,7 +99,9 @@ def test_an_open_intent_is_replayed_with_its_boundaries(tmp_path: Path, log: Cli
     assert totals(log) == (40, 40)
 
 
-def test_an_event_log_that_is_away_delays_and_loses_nothing(tmp_path: Path, log: ClickHouse) -> None:
+def test_an_event_log_that_is_away_delays_and_loses_nothing(
+    tmp_path: Path, log: ClickHouse
+) -> None:
     class Away:
         """The real log, after some refusals, one of them after the rows were stored."""
 
@@ -148,7 +152,12 @@ def test_ranges_are_bounded_in_rows_and_bytes(tmp_path: Path) -> None:
     block = frames(clicks(1, 10))
     backlog.append([block], lambda name: None)
     sizes = []
-    for most_rows, most_bytes in [(3, 1 << 20), (100, len(block) // 10 * 2 + 50), (100, 20), (100, 1 << 20)]:
+    for most_rows, most_bytes in [
+        (3, 1 << 20),
+        (100, len(block) // 10 * 2 + 50),
+        (100, 20),
+        (100, 1 << 20),
+    ]:
         chosen = backlog.next_range(most_rows, most_bytes)
         assert chosen is not None
         backlog.intend(chosen)

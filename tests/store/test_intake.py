@@ -102,7 +102,9 @@ def test_short_writes_and_more_blocks_than_a_vector_takes(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("call", ["sync", "write"])
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
-def test_a_failing_disk_acknowledges_nobody_and_recovers(tmp_path: Path, call: str, code: int) -> None:
+def test_a_failing_disk_acknowledges_nobody_and_recovers(
+    tmp_path: Path, call: str, code: int
+) -> None:
     seen = Recorded()
 
     async def scenario() -> None:

@@ -48,7 +48,9 @@ def test_a_block_cut_anywhere_gives_its_whole_frames(
 
 
 @given(st.lists(st.just(ROW), min_size=1, max_size=5), st.data())
-def test_a_changed_byte_ends_the_good_prefix(sent: list[tuple[str, bytes]], data: st.DataObject) -> None:
+def test_a_changed_byte_ends_the_good_prefix(
+    sent: list[tuple[str, bytes]], data: st.DataObject
+) -> None:
     block = bytearray(frames(sent))
     at = data.draw(st.integers(0, len(block) - 1))
     block[at] ^= data.draw(st.integers(1, 255))
@@ -56,7 +58,9 @@ def test_a_changed_byte_ends_the_good_prefix(sent: list[tuple[str, bytes]], data
     assert good_prefix(bytes(block)) == at // frame * frame
 
 
-@pytest.mark.parametrize("tail", [b"\0", b"\0" * 4096, b"\x10\0\0\0", frames([ROW])[:-1], b"\xff" * 100])
+@pytest.mark.parametrize(
+    "tail", [b"\0", b"\0" * 4096, b"\x10\0\0\0", frames([ROW])[:-1], b"\xff" * 100]
+)
 def test_a_torn_tail_is_cut(tmp_path: Path, tail: bytes) -> None:
     good = frames([ROW] * 3)
     segment_path(tmp_path, 1).write_bytes(good + tail)
@@ -65,14 +69,18 @@ def test_a_torn_tail_is_cut(tmp_path: Path, tail: bytes) -> None:
 
 
 @pytest.mark.parametrize("at", [0, 5, 9, 40])
-def test_damage_in_the_middle_is_an_error_that_names_segment_and_offset(tmp_path: Path, at: int) -> None:
+def test_damage_in_the_middle_is_an_error_that_names_segment_and_offset(
+    tmp_path: Path, at: int
+) -> None:
     block = bytearray(frames([ROW] * 4))
     block[at] ^= 0xFF
     segment_path(tmp_path, 7).write_bytes(block)
     frame = len(block) // 4
     with pytest.raises(CorruptSegment) as caught:
         check(tmp_path, 7, System())
-    assert f"{segment_path(tmp_path, 7)} is damaged at offset {at // frame * frame}" in str(caught.value)
+    assert f"{segment_path(tmp_path, 7)} is damaged at offset {at // frame * frame}" in str(
+        caught.value
+    )
     assert segment_path(tmp_path, 7).read_bytes() == block
 
 

@@ -166,16 +166,25 @@ def node_at(levels: Levels, place: int, owner: str = "") -> LogisticNode:
     )
 
 
-def draws(levels: Levels, config: LearningConfig, rng: np.random.Generator, count: int) -> Array:
-    """(count, F) weights: every level drawn on its own, `m + s L z` with L L' = P^-1, then added.
+def spread_of(levels: Levels, config: LearningConfig) -> Array:
+    """(levels * (F+1), F+1): what standard normal numbers are multiplied with, `s L` of each level.
 
     `s = .5 sqrt(bonus)` with each level's own interactions: what is known well is explored little.
     """
     depth, size = levels.mean.shape
     scales = np.array([DRAW_SCALE * bonus(n, config) ** 0.5 for n in levels.n])
     roots = np.linalg.cholesky(np.linalg.inv(levels.precision)) * scales[:, None, None]
-    spread = roots.transpose(0, 2, 1).reshape(depth * size, size)
-    drawn = levels.mean.sum(axis=0) + rng.standard_normal((count, depth * size)) @ spread
+    return roots.transpose(0, 2, 1).reshape(depth * size, size)
+
+
+def draws(
+    levels: Levels, spread: Array, config: LearningConfig, rng: np.random.Generator, count: int
+) -> Array:
+    """(count, F) weights: every level drawn on its own, `m + s L z` with L L' = P^-1, then added.
+
+    `spread` is `spread_of` the levels.
+    """
+    drawn = levels.mean.sum(axis=0) + rng.standard_normal((count, len(spread))) @ spread
     return _weights(drawn, config)
 
 

@@ -340,6 +340,7 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     alpha: Array | None = None
     beta: Array | None = None
     levels: logistic.Levels | None = None
+    spread: Array | None = None
     exploration: float = 0.0
 
 
@@ -369,7 +370,8 @@ def ready(
     )
     if config.algorithm == "logistic":
         levels = _levels(nodes, context, config, searches, session)
-        return msgspec.structs.replace(found, levels=levels)
+        spread = logistic.spread_of(levels, config)
+        return msgspec.structs.replace(found, levels=levels, spread=spread)
     known = beta.counts(_beta(nodes.get(stands.key)), searches, now_ms, config)
     own = beta.counts(_beta(session.node), searches, now_ms, config) if session else None
     alpha, failures = beta.parameters(known, own, config)
@@ -397,8 +399,8 @@ def draw_many(found: Ready, rng: np.random.Generator, count: int) -> Array:
     [[0.25, 0.25, 0.25, 0.25]]
     """
     config = found.config
-    if found.levels is not None:
-        return logistic.draws(found.levels, config, rng, count)
+    if found.levels is not None and found.spread is not None:
+        return logistic.draws(found.levels, found.spread, config, rng, count)
     if found.alpha is not None and found.beta is not None:
         return beta.draws(found.alpha, found.beta, found.exploration, config, rng, count)
     return np.full((count, found.searches), 1.0 / found.searches)

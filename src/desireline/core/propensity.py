@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.intp]
 _FEW = 32
 
 
@@ -47,33 +48,53 @@ def rank_propensities(
     >>> rank_propensities([[1.0, 0.0], [0.0, 1.0]], [[0.5, 0.5]], [0, 1], tie_order=[1, 0])
     array([0., 0.])
     """
+    ranks = drawn_ranks(norm, draws, order, tie_order)
+    share: Floats = (ranks == np.arange(ranks.shape[1])).mean(axis=0)
+    return share
+
+
+def drawn_ranks(
+    norm: npt.ArrayLike,
+    draws: npt.ArrayLike,
+    order: npt.ArrayLike,
+    tie_order: npt.ArrayLike | None = None,
+) -> Ints:
+    """(m, k) the 0-based rank of each shown document in each re-drawn ranking.
+
+    Arguments as in `rank_propensities`.
+
+    >>> drawn_ranks([[1.0, 0.0], [0.0, 1.0]], [[0.9, 0.1], [0.4, 0.6]], [0, 1]).tolist()
+    [[0, 1], [1, 0]]
+    """
     shown = np.asarray(order, dtype=np.intp)
     scores = linear_scores(norm, draws)
-    count = scores.shape[1]
-    ties = np.arange(count) if tie_order is None else np.asarray(tie_order)
+    ties = np.arange(scores.shape[1]) if tie_order is None else np.asarray(tie_order)
     if len(shown) <= _FEW:
         return _by_counting(scores, shown, ties)
     return _by_sorting(scores, shown, ties)
 
 
-def _by_counting(scores: Floats, shown: npt.NDArray[np.intp], ties: npt.NDArray[np.intp]) -> Floats:
-    """A document's rank is the number of documents before it: no sort needed for a short page."""
-    hits = np.empty(len(shown))
-    for rank, document in enumerate(shown):
-        own = scores[:, document : document + 1]
-        before = np.count_nonzero(scores > own, axis=1)
-        same = scores == own
-        if np.count_nonzero(same) > len(scores):
-            before += np.count_nonzero(same & (ties < ties[document]), axis=1)
-        hits[rank] = np.count_nonzero(before == rank)
-    return hits / len(scores)
+def _by_counting(scores: Floats, shown: Ints, ties: Ints) -> Ints:
+    """A document's rank is the number of documents before it: no sort needed for a short page.
+
+    Only documents that reach the page's lowest score in some draw can be before one of it.
+    """
+    own = scores[:, shown]
+    rivals = np.flatnonzero((scores >= own.min(axis=1, initial=np.inf)[:, None]).any(axis=0))
+    theirs, own = scores[:, None, rivals], own[:, :, None]
+    before: Ints = np.add.reduce(theirs > own, axis=2, dtype=np.intp)
+    same = theirs == own
+    if np.count_nonzero(same) > before.size:
+        before += (same & (ties[rivals] < ties[shown][:, None])).sum(axis=2)
+    return before
 
 
-def _by_sorting(scores: Floats, shown: npt.NDArray[np.intp], ties: npt.NDArray[np.intp]) -> Floats:
+def _by_sorting(scores: Floats, shown: Ints, ties: Ints) -> Ints:
     by_id = np.argsort(ties, kind="stable")
-    ranking = by_id[np.argsort(-scores[:, by_id], axis=1, kind="stable")[:, : len(shown)]]
-    share: Floats = (ranking == shown).mean(axis=0)
-    return share
+    ranking = by_id[np.argsort(-scores[:, by_id], axis=1, kind="stable")]
+    ranks = np.empty_like(ranking)
+    np.put_along_axis(ranks, ranking, np.arange(scores.shape[1])[None, :], axis=1)
+    return ranks[:, shown]
 
 
 def examination(depth: int) -> Floats:

@@ -1,7 +1,8 @@
 """Plain JSON values to structs, with an answer that names everything that does not fit.
 
 Pure: msgspec and names. A struct may list, in the class variable `not_available`, fields of the
-published API that this version does not have: they are refused by name, apart from mere typos.
+published API that this version does not have, and in `not_available_values` such values by field:
+they are refused by name, apart from mere typos.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator
 from types import NoneType, UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
@@ -18,6 +19,20 @@ from desireline.errors import FieldError, Invalid
 
 T = TypeVar("T")
 _PATH = re.compile(r" - at `(?P<path>[^`]*)`$")
+_STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<place>\d+|\.\.\.)\]")
+_MISSING = re.compile(r"missing required field `(?P<name>[^`]*)`")
+_REASONS = (
+    ("Invalid enum value", "wrong_value"), ("` >", "wrong_value"), ("` <", "wrong_value"),
+    ("of length", "wrong_value"), ("matching regex", "wrong_value"),
+)  # fmt: skip
+MOST_NAMES = 40
+# Known to the published API, without meaning here, whatever the request (retriever-api.md 5.9).
+_ELSEWHERE = frozenset({
+    "marketplace_listing_id", "requires_subscription", "write_token", "consistency",
+    "query_preprocessing", "auto_preprocess", "degrade_retry", "return_presigned_urls",
+    "feature_extractor", "natural_language", "field_hints", "decision_model",
+    "relevance_criteria", "embedding_task",
+})  # fmt: skip
 
 
 def convert(value: Any, struct: type[T], path: str = "$") -> T:
@@ -42,19 +57,85 @@ def explain(value: Any, struct: Any, message: str, root: str = "$") -> Invalid:
     """
     fields = list(_unknown(value, struct, root))
     if "unknown field" not in message or not fields:
-        found = _PATH.search(message)
-        path = root + (found["path"][1:] if found else "")
-        code = "required_field" if "missing required field" in message else "wrong_type"
-        fields.append(FieldError(path, code, _PATH.sub("", message)))
+        fields.append(_complaint(value, struct, message, root))
     first = fields[0]
     return Invalid(
         f"{first.message} at {first.path}", code=first.code, hint=first.hint, fields=tuple(fields)
     )
 
 
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint that names the closest valid name, or the first ones.
+
+    >>> nearest("fuson", ["fusion", "searches"])
+    'did you mean `fusion`?'
+    """
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    if close:
+        return f"did you mean `{close[0]}`?"
+    more = f", … ({len(names)} in all)" if len(names) > MOST_NAMES else ""
+    return f"known: {', '.join(names[:MOST_NAMES])}{more}"
+
+
+def _complaint(value: Any, struct: Any, message: str, root: str) -> FieldError:
+    """msgspec's first complaint with its place, what is allowed there, and a stable code."""
+    found = _PATH.search(message)
+    words = _PATH.sub("", message)
+    path, annotation, owner = _place(value, struct, found["path"] if found else "$")
+    path = root + path
+    missing = _MISSING.search(words)
+    if missing:
+        name = missing["name"]
+        return FieldError(f"{path}.{name}", "required_field", f"`{name}` is required")
+    if "Invalid enum value" in words:
+        return _not_a_choice(words, path, annotation, owner)
+    code = next((code for mark, code in _REASONS if mark in words), "wrong_type")
+    return FieldError(path, code, words, _description(annotation))
+
+
+def _not_a_choice(words: str, path: str, annotation: Any, owner: Any) -> FieldError:
+    sent = words.removeprefix("Invalid enum value").strip().strip("'")
+    choices = [str(choice) for option, _ in _options(annotation) for choice in _literals(option)]
+    field = path.rpartition(".")[2]
+    hint = f"one of: {', '.join(choices)}" if choices else ""
+    if sent in getattr(owner, "not_available_values", {}).get(field, ()):
+        message = f"`{field}: {sent}` is part of the published API but not available in this version"
+        return FieldError(path, "not_available", message, hint)
+    return FieldError(path, "wrong_value", f"`{sent}` is not a `{field}`", hint)
+
+
+def _place(value: Any, annotation: Any, path: str) -> tuple[str, Any, Any]:
+    """(path below `$` with the keys of objects filled in, annotation there, struct it is in)."""
+    owner, shown = None, ""
+    for step in _STEP.finditer(path):
+        struct, inner, values = _shape(annotation, value)
+        name, place = step["name"], step["place"]
+        if place == "..." and isinstance(value, dict) and values is not None:
+            name = next((key for key in value if not _fits(value[key], values)), "")
+            annotation, value = values, value.get(name)
+        elif name is not None and struct is not None:
+            owner = struct
+            types = {field.encode_name: field.type for field in msgspec.structs.fields(struct)}
+            annotation = types.get(name)
+            value = value.get(name) if isinstance(value, dict) else None
+        elif place is not None and place.isdigit() and isinstance(value, list):
+            annotation, value = inner, value[int(place)]
+        shown += f".{name}" if name is not None else f"[{place}]"
+    return shown, annotation, owner
+
+
+def _fits(value: Any, annotation: Any) -> bool:
+    try:
+        msgspec.convert(value, annotation)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
 def _unknown(value: Any, annotation: Any, path: str) -> Iterator[FieldError]:
     """Every field of `value` that its struct does not have."""
-    struct, inner = _shape(annotation, value)
+    struct, inner, values = _shape(annotation, value)
     if struct is not None and isinstance(value, dict):
         known = {field.encode_name: field.type for field in msgspec.structs.fields(struct)}
         for name, part in value.items():
@@ -65,36 +146,53 @@ def _unknown(value: Any, annotation: Any, path: str) -> Iterator[FieldError]:
     elif inner is not None and isinstance(value, list):
         for place, part in enumerate(value):
             yield from _unknown(part, inner, f"{path}[{place}]")
+    elif values is not None and isinstance(value, dict):
+        for name, part in value.items():
+            yield from _unknown(part, values, f"{path}.{name}")
 
 
 def _refusal(struct: Any, name: str, known: Iterable[str], path: str) -> FieldError:
-    if name in getattr(struct, "not_available", ()):
+    if name in getattr(struct, "not_available", ()) or name in _ELSEWHERE:
         message = f"`{name}` is part of the published API but not available in this version"
         return FieldError(path, "not_available", message, "leave it out")
     return FieldError(path, "unknown_field", f"unknown field `{name}`", nearest(name, known))
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint that names the closest valid name, or all of them.
+def _shape(annotation: Any, value: Any) -> tuple[Any, Any, Any]:
+    """(struct, element type, type of an object's values) that `value` would be decoded as."""
+    found = [_one_shape(option) for option, _ in _options(annotation)]
+    wanted = (0, 2) if isinstance(value, dict) else (1,)
+    return next(
+        (shape for part in wanted for shape in found if shape[part] is not None),
+        (None, None, None),
+    )
 
-    >>> nearest("fuson", ["fusion", "searches"])
-    'did you mean `fusion`?'
-    """
-    names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean `{close[0]}`?" if close else f"known: {', '.join(names)}"
+
+def _one_shape(option: Any) -> tuple[Any, Any, Any]:
+    if isinstance(option, type) and issubclass(option, msgspec.Struct):
+        return option, None, None
+    origin, arguments = get_origin(option), get_args(option)
+    if origin in (list, tuple):
+        return None, arguments[0], None
+    return None, None, arguments[1] if origin is dict else None
 
 
-def _shape(annotation: Any, value: Any) -> tuple[Any, Any]:
-    """(struct, element type) that `value` would be decoded as; None where neither applies."""
-    origin = get_origin(annotation)
+def _options(annotation: Any, metas: tuple[Any, ...] = ()) -> list[tuple[Any, tuple[Any, ...]]]:
+    """The alternatives of an annotation, each with its constraints; null is none."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return _shape(get_args(annotation)[0], value)
+        return _options(arguments[0], (*metas, *arguments[1:]))
     if origin in (Union, UnionType):
-        options = [part for part in get_args(annotation) if part is not NoneType]
-        shapes = [_shape(option, value) for option in options]
-        wanted = 0 if isinstance(value, dict) else 1
-        return next((shape for shape in shapes if shape[wanted] is not None), (None, None))
-    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
-        return annotation, None
-    return (None, get_args(annotation)[0]) if origin in (list, tuple) else (None, None)
+        options = [part for part in arguments if part is not NoneType]
+        return [found for option in options for found in _options(option, metas)]
+    return [(annotation, metas)]
+
+
+def _literals(option: Any) -> tuple[Any, ...]:
+    return get_args(option) if get_origin(option) is Literal else ()
+
+
+def _description(annotation: Any) -> str:
+    """What the constraints of a field say of it in words, "" when nothing."""
+    metas = (meta for _, found in _options(annotation) for meta in found)
+    return next((meta.description for meta in metas if getattr(meta, "description", None)), "")

@@ -26,6 +26,7 @@ from desireline.http import (
 )
 from desireline.http.front import App, Front
 from desireline.http.problems import HANDLERS as PROBLEMS
+from desireline.http.strict import refuse_unread
 from desireline.settings import Settings
 
 METHODS = ["GET", "POST", "PATCH", "DELETE", "OPTIONS"]
@@ -58,6 +59,7 @@ def create_app(settings: Settings, life: Life) -> App:
             *pages.HANDLERS, openapi.openapi_json,
         ],
         exception_handlers=PROBLEMS,
+        before_request=refuse_unread,
         cors_config=CORSConfig(
             allow_origins=list(settings.cors_origins), allow_methods=METHODS,  # type: ignore[arg-type]
             allow_headers=ALLOWED, expose_headers=EXPOSED, max_age=600,

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Request, delete, get, patch, post
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, JSONBody
 
-from desireline.errors import NotAvailable
 from desireline.http.body import Wire
 from desireline.http.caller import admitted
 from desireline.http.conversion import with_wire_id
@@ -18,7 +17,7 @@ from desireline.http.wire.collections import (
     FeatureIn,
     UpdateCollection,
 )
-from desireline.http.wire.common import Deleted, ListRequest, paged
+from desireline.http.wire.common import Deleted, ListRequest, QueryPage, QuerySize, check_name
 from desireline.types.retriever import Collection, Feature
 
 AnyRequest = Request[Any, Any, Any]
@@ -39,6 +38,7 @@ def out(system: Any, collection: Collection) -> CollectionOut:
 async def create_collection(request: AnyRequest, data: JSONBody[CreateCollection]) -> CollectionOut:
     """Create a collection with its feature registry."""
     system, caller = admitted(request, "write")
+    check_name(data.collection_name, "$.collection_name")
     collection = await system.corpus.create(
         caller.namespace, data.collection_name, _features(system, data.features),
         description=data.description, metadata=data.metadata,
@@ -48,10 +48,10 @@ async def create_collection(request: AnyRequest, data: JSONBody[CreateCollection
 
 @get("/v1/collections")
 async def get_collections(
-    request: AnyRequest, page: FromQuery[int] = 1, page_size: FromQuery[int] = 50
+    request: AnyRequest, page: QueryPage = 1, page_size: QuerySize = 50
 ) -> CollectionsPage:
     """List collections, oldest first."""
-    return _page(request, page, page_size, "")
+    return _page(request, ListRequest(page=page, page_size=page_size))
 
 
 @post("/v1/collections/list", status_code=200, dto=Wire[ListRequest], return_dto=None)
@@ -59,33 +59,15 @@ async def list_collections(
     request: AnyRequest, data: JSONBody[ListRequest | None] = None
 ) -> CollectionsPage:
     """List collections, oldest first; `search` looks into names."""
-    asked = data or ListRequest()
-    refuse_unbuilt(asked)
-    return _page(request, asked.page, asked.limit or asked.page_size or 50, asked.search or "")
+    return _page(request, data or ListRequest())
 
 
-def refuse_unbuilt(asked: ListRequest) -> None:
-    """Sort orders and filters of the simple lists are not built. Raises NotAvailable."""
-    for name in ("filters", "sort"):
-        if getattr(asked, name) is not None:
-            raise NotAvailable(
-                f"`{name}` at $.{name} is not available on this list in this version",
-                hint="use `search`, `page` and `page_size`",
-            )
-
-
-def _page(request: AnyRequest, page: int, size: int, search: str) -> CollectionsPage:
+def _page(request: AnyRequest, asked: ListRequest) -> CollectionsPage:
     system, caller = admitted(request, "read")
-    size, page = min(max(size, 1), 1000), max(page, 1)
-    found = [
-        c for c in system.live.collections(caller.namespace)
-        if search.lower() in c.collection_name.lower()
-    ]  # fmt: skip
-    shown = found[(page - 1) * size : page * size]
+    found = system.live.collections(caller.namespace)
+    shown, place, total = asked.of(found, lambda each: each.collection_name)
     return CollectionsPage(
-        results=[out(system, c) for c in shown],
-        pagination=paged(len(found), page, size, counted=True),
-        total=len(found),
+        results=[out(system, each) for each in shown], pagination=place, total=total
     )
 
 
@@ -103,6 +85,7 @@ async def update_collection(
     """Change name, description, metadata, or the feature registry (then a new index is built)."""
     system, caller = admitted(request, "write")
     found = system.live.collection(caller.namespace, collection)
+    check_name(data.collection_name, "$.collection_name")
     changed = await system.corpus.update(
         found, collection_name=data.collection_name, description=data.description,
         metadata=data.metadata,

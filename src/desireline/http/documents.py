@@ -21,7 +21,7 @@ from desireline.http.wire.collections import (
     UpsertDocuments,
     Upserted,
 )
-from desireline.http.wire.common import Deleted, Pagination
+from desireline.http.wire.common import Deleted, Pagination, QuerySize, size_of
 from desireline.steps.corpus import Outcome
 
 AnyRequest = Request[Any, Any, Any]
@@ -76,19 +76,18 @@ async def list_documents(
 async def get_documents(
     request: AnyRequest,
     collection: FromPath[str],
-    page_size: FromQuery[int] = 100,
+    page_size: QuerySize = 100,
     cursor: FromQuery[str | None] = None,
 ) -> DocumentsPage:
     """A page of documents in document_id order."""
-    size = min(max(page_size, 1), 1000)
-    return _page(request, collection, ListDocuments(page_size=size, cursor=cursor))
+    return _page(request, collection, ListDocuments(page_size=page_size, cursor=cursor))
 
 
 def _page(request: AnyRequest, name: str, asked: ListDocuments) -> DocumentsPage:
     system, caller = admitted(request, "read")
     found = system.live.collection(caller.namespace, name)
-    where = filters.parse(asked.filters, "$.filters") if asked.filters else None
-    size = asked.limit or asked.page_size
+    where = None if asked.filters is None else filters.parse(asked.filters, "$.filters")
+    size = size_of(asked.limit, asked.page_size, 100)
     documents, after = system.corpus.page(found, where, size, asked.cursor or "")
     total = system.corpus.count(found, where) if asked.include_total else None
     shown = [document_out(document) for document in documents]
@@ -112,7 +111,7 @@ async def get_document(
     return document_out(system.corpus.get(found, document_id.removeprefix("/")))
 
 
-@patch(f"{ROOT}/{{document_id:path}}")
+@patch(f"{ROOT}/{{document_id:path}}", opt={"raw_body": True})
 async def update_document(
     request: AnyRequest, collection: FromPath[str], document_id: FromPath[str]
 ) -> dict[str, Any]:
@@ -124,7 +123,13 @@ async def update_document(
     fields = loads(await request.body())
     if not isinstance(fields, dict):
         raise invalid("$", "wrong_type", "the body must be an object of fields")
-    outcome = (await system.corpus.patch(found, [{**fields, "document_id": wanted}]))[0]
+    if fields.get("document_id", wanted) != wanted:
+        raise invalid(
+            "$.document_id", "contradiction", "an id cannot be changed",
+            "upsert the document under its new id, then delete the old one",
+        )  # fmt: skip
+    update = {"document_id": wanted, "fields": fields}
+    outcome = (await system.corpus.patch(found, [update], "$"))[0]
     if outcome.error is not None:
         raise invalid(
             outcome.error.path, outcome.error.code, outcome.error.message, outcome.error.hint

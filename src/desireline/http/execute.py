@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ from litestar.params import FromPath, JSONBody
 
 from desireline.core.ids import strip
 from desireline.core.times import from_row_time, iso
-from desireline.errors import NotAvailable, NotFound, invalid
+from desireline.errors import FieldError, NotAvailable, NotFound, invalid
 from desireline.http.body import Wire
 from desireline.http.caller import admitted
 from desireline.http.conversion import execute_out
@@ -21,31 +22,44 @@ from desireline.steps.serve import Request as Asked
 AnyRequest = Request[Any, Any, Any]
 PURPOSES = ("traffic", "evaluation", "simulation", "test")
 UNBUILT = ("explain", "return_vectors", "stream")
+SWITCHES = ("include_legacy_results", "return_presigned_urls", "skip_cache")
 
 
 @post(
     "/v1/retrievers/{retriever:str}/execute", status_code=200, dto=Wire[ExecuteRequest],
-    return_dto=None,
+    return_dto=None, opt={"query": (*UNBUILT, *SWITCHES)},
 )  # fmt: skip
 async def execute(
     request: AnyRequest, retriever: FromPath[str], data: JSONBody[ExecuteRequest | None] = None
 ) -> ExecuteResponse:
     """Run a retriever once: a ranked list with who put each document where it stands."""
     system, caller = admitted(request, "read")
-    for name in UNBUILT:
-        if request.query_params.get(name, "").lower() in ("true", "1"):
-            raise NotAvailable(
-                f"query parameter `{name}` is not available in this version", hint="leave it out"
-            )
+    switched = _switches(request.query_params)
     body = data or ExecuteRequest()
     served = system.live.retriever(caller.namespace, retriever)
     asked, warnings = asked_of(body, caller.namespace)
     asked = msgspec.structs.replace(asked, inputs=required_inputs(served.retriever, asked.inputs))
     answer = system.serve.execute(served, asked)
-    legacy = body.include_legacy_results or request.query_params.get(
-        "include_legacy_results", ""
-    ).lower() in ("true", "1")
+    warnings += [f"`{name}` has no effect" for name in SWITCHES[1:] if name in switched]
+    legacy = body.include_legacy_results or "include_legacy_results" in switched
     return execute_out(answer, legacy=legacy, warnings=warnings)
+
+
+def _switches(query: Mapping[str, str]) -> set[str]:
+    """The query parameters that are on. Raises Invalid for other texts than true and false."""
+    for name, value in query.items():
+        if value.lower() not in ("true", "false", "1", "0"):
+            raise invalid(
+                f"query.{name}", "wrong_type", f"`{name}` is true or false, not `{value}`"
+            )
+    on = {name for name, value in query.items() if value.lower() in ("true", "1")}
+    for name in sorted(on & set(UNBUILT)):
+        place = FieldError(f"query.{name}", "not_available", f"`{name}` is not available")
+        raise NotAvailable(
+            f"query parameter `{name}` is not available in this version", hint="leave it out",
+            fields=(place,),
+        )  # fmt: skip
+    return on
 
 
 def asked_of(body: ExecuteRequest, namespace: str) -> tuple[Asked, list[str]]:

@@ -10,6 +10,7 @@ import time
 import zlib
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import unquote_to_bytes
 from uuid import uuid4
 
 import msgspec
@@ -81,6 +82,7 @@ class Front:
             await send(message)
 
         try:
+            _check_path(scope["raw_path"].decode("latin-1"))
             body = await self._body(scope, receive)
         except DesirelineError as error:
             await _refuse(error, request_id, send_with_headers)
@@ -112,8 +114,8 @@ class Front:
             parts.append(part)
             if not message.get("more_body"):
                 break
-        body = b"".join(parts)
-        return _gunzip(body, limit) if _header(scope, b"content-encoding") == "gzip" else body
+        body = _plain(b"".join(parts), _header(scope, b"content-encoding"), limit)
+        return body or b"{}"  # an absent body means an empty object
 
 
 def _header(scope: Scope, name: bytes) -> str:
@@ -140,15 +142,44 @@ def _too_large(limit: int) -> PayloadTooLarge:
     )
 
 
+def _plain(body: bytes, encoding: str, limit: int) -> bytes:
+    named = encoding.strip().lower()
+    if named in ("", "identity"):
+        return body
+    if named not in ("gzip", "x-gzip"):
+        raise BadRequest(
+            f"Content-Encoding `{encoding}` is not understood",
+            code="unknown_encoding", hint="send the body plain, or with gzip",
+        )  # fmt: skip
+    return _gunzip(body, limit)
+
+
 def _gunzip(body: bytes, limit: int) -> bytes:
     inflater = zlib.decompressobj(wbits=31)
     try:
         plain = inflater.decompress(body, limit + 1)
     except zlib.error as error:
-        raise BadRequest(f"the body is not gzip: {error}", code="not_gzip") from None
+        raise _not_gzip(str(error)) from None
     if len(plain) > limit:
         raise _too_large(limit)
+    if not inflater.eof or inflater.unused_data:
+        raise _not_gzip("it is cut off" if not inflater.eof else "something follows its end")
     return plain
+
+
+def _not_gzip(why: str) -> BadRequest:
+    hint = "compress the whole body once, or leave Content-Encoding out"
+    return BadRequest(f"the body is not gzip: {why}", code="not_gzip", hint=hint)
+
+
+def _check_path(raw: str) -> None:
+    """Percent-encoded bytes must be UTF-8: two ids must never become one."""
+    try:
+        unquote_to_bytes(raw).decode()
+    except UnicodeDecodeError:
+        raise BadRequest(
+            "the path is not UTF-8", code="not_utf8", hint="percent-encode ids as UTF-8"
+        ) from None
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

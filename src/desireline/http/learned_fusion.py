@@ -91,6 +91,8 @@ def _user(user_id: str) -> str:
     found = user_id.removeprefix("/")
     if not found:
         raise invalid("path.user_id", "required_field", "the path needs a user id")
+    if len(found) > 512:
+        raise invalid("path.user_id", "too_long", "a user id has at most 512 characters")
     return found
 
 
@@ -121,9 +123,11 @@ async def reset_user(
     """Forget a user's own preferences; what shared levels learned and all rows stay."""
     system, _, served = _found(request, retriever, "write")
     if request.query_params.get("erase", "").lower() in ("true", "1"):
+        place = FieldError("query.erase", "not_available", "`erase` is not available")
         raise NotAvailable(
-            "`erase` is not available in this version", hint="leave it out: a reset keeps rows"
-        )
+            "`erase` is not available in this version",
+            hint="leave it out: a reset keeps rows", fields=(place,),
+        )  # fmt: skip
     user = _user(user_id)
     await system.control.reset(served, user)
     return ResetDone(
@@ -199,7 +203,7 @@ async def stats(request: AnyRequest, retriever: FromPath[str]) -> StatsOut:
         avg_interactions_per_user=total / learners if learners else 0.0,
         weight_spread=max((abs(w - 1 / len(mean)) for w in mean.values()), default=0.0),
         context_level_distribution=levels,
-        context_hit_rate=1 - levels["global"] / max(1, sum(levels.values())),
+        context_hit_rate=1 - levels["global"] / sum(levels.values()) if any(levels.values()) else 0,
         enabled=served.rollout.enabled, rollout_pct=system.report.effective_pct(served),
         rollout_override=served.rollout.override_pct is not None,
         config_rollout_pct=served.learning.rollout_pct, shadow_mode=served.learning.shadow_mode,
@@ -222,10 +226,11 @@ async def signals(
     """Logged decisions of a learned stage, newest first."""
     system, caller, served = _found(request, retriever, "read")
     if signal_type != "learned_weights":
+        place = FieldError("query.signal_type", "not_available", f"unknown `{signal_type}`")
         raise NotAvailable(
             f"signal_type `{signal_type}` is not available in this version",
-            hint="use `learned_weights`",
-        )
+            hint="use `learned_weights`", fields=(place,),
+        )  # fmt: skip
     await system.intake.flushed(timeout_ms=1000)
     now_ms = system.clock()
     rows = await system.event_log.query(

@@ -32,14 +32,17 @@ _PLAIN = {
 
 def envelope(error: DesirelineError, request_id: str) -> dict[str, Any]:
     """The body of an error answer."""
-    details = dict(error.details)
-    if isinstance(error, Invalid) and error.fields:
-        details["validation_errors"] = [_place(field) for field in error.fields]
+    details, message = dict(error.details), error.message
+    if isinstance(error, Invalid):
+        places = error.fields or (FieldError("$", error.code, message, error.hint),)
+        details["validation_errors"] = [_place(field) for field in places]
+        if error.fields and places[0].path not in message:
+            message = f"{message} (at {places[0].path})"
     return {
         "success": False,
         "status": error.status,
         "error": {
-            "message": error.message,
+            "message": message,
             "type": error.type,
             "code": error.code,
             "hint": error.hint,
@@ -51,7 +54,8 @@ def envelope(error: DesirelineError, request_id: str) -> dict[str, Any]:
 
 def _place(field: FieldError) -> dict[str, Any]:
     location = [
-        int(part) if part.isdigit() else part for part in ["body", *_PARTS.findall(field.path)]
+        int(part) if part.isdigit() else part
+        for part in (*(["body"] if field.path.startswith("$") else []), *_PARTS.findall(field.path))
     ]
     return {
         "type": field.code,
@@ -84,32 +88,54 @@ def to_error(exception: Exception) -> DesirelineError:
 def _from_http(exception: HTTPException) -> DesirelineError:
     status = 400 if exception.status_code == 500 else exception.status_code
     kind, code = _PLAIN.get(status, ("BadRequestError", "bad_request"))
-    hint = {404: "see /docs for all routes", 405: "see /docs for the methods of this route"}
     if status == 400:
         return _query_error(exception)
-    error = DesirelineError(exception.detail or kind, code=code, hint=hint.get(status, ""))
+    error = DesirelineError(exception.detail or kind, code=code)
     error.status, error.type = status, kind
     return error
+
+
+def _routed(error: DesirelineError, method: str, path: str) -> None:
+    """Words for a route that is not there, or not under this method."""
+    if error.code == "no_such_route":
+        error.message = f"there is no route {method} {path}"
+        error.hint = "see /docs for all routes of this version"
+    elif error.code == "method_not_allowed":
+        error.message = f"{method} is not allowed at {path}"
+        error.hint = "see /docs for the methods of this route"
 
 
 def _query_error(exception: HTTPException) -> DesirelineError:
     """Litestar's complaint about a query or path parameter, by name."""
     extra = exception.extra if isinstance(exception.extra, list) else []
     fields = tuple(
-        FieldError(f"{part.get('source', 'query')}.{part.get('key', '')}", "wrong_type",
-                   str(part.get("message", "")))
-        for part in extra if isinstance(part, dict)
-    )  # fmt: skip
+        FieldError(f"{_source(part)}.{part.get('key', '')}", _code(part), str(part["message"]))
+        for part in extra
+        if isinstance(part, dict) and part.get("message")
+    )
     if fields:
-        return Invalid(f"{fields[0].message} at {fields[0].path}", code="wrong_type", fields=fields)
+        first = fields[0]
+        return Invalid(f"{first.message} at {first.path}", code=first.code, fields=fields)
     error = DesirelineError(exception.detail or "bad request", code="bad_request")
     error.status, error.type = 400, "BadRequestError"
     return error
 
 
+def _source(part: dict[str, Any]) -> str:
+    return str(getattr(part.get("source"), "value", part.get("source") or "query"))
+
+
+def _code(part: dict[str, Any]) -> str:
+    words = str(part["message"])
+    if "Missing required" in words:
+        return "required_field"
+    return "wrong_value" if "` >" in words or "` <" in words else "wrong_type"
+
+
 def answer(request: Request[Any, Any, Any], exception: Exception) -> Response[bytes]:
     """The response to any exception (Litestar's exception handler)."""
     error = to_error(exception)
+    _routed(error, str(request.method), request.url.path)
     request_id = str(request.scope.get("request_id", ""))
     if error.status >= 500 and not isinstance(error, Unavailable):
         logger.error("request failed", path=request.url.path, exc_info=exception)
@@ -117,8 +143,14 @@ def answer(request: Request[Any, Any, Any], exception: Exception) -> Response[by
         msgspec.json.encode(envelope(error, request_id)),
         status_code=error.status,
         media_type="application/json",
-        headers=headers_of(error),
+        headers={**_kept_headers(exception), **headers_of(error)},
     )
+
+
+def _kept_headers(exception: Exception) -> dict[str, str]:
+    """`Allow` of a 405."""
+    sent = (getattr(exception, "headers", None) or {}) if exception else {}
+    return {name: value for name, value in sent.items() if name.lower() == "allow"}
 
 
 HANDLERS: ExceptionHandlersMap = {HTTPException: answer, Exception: answer}

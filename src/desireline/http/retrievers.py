@@ -6,14 +6,20 @@ from typing import Any
 
 import msgspec
 from litestar import Request, delete, get, patch, post
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, JSONBody
 
 from desireline.errors import invalid
 from desireline.http.body import Wire
 from desireline.http.caller import admitted
-from desireline.http.collections import refuse_unbuilt
 from desireline.http.conversion import retriever_out, version_out
-from desireline.http.wire.common import Deleted, ListRequest, paged
+from desireline.http.wire.common import (
+    Deleted,
+    ListRequest,
+    QueryPage,
+    QuerySize,
+    check_name,
+    paged,
+)
 from desireline.http.wire.retrievers import (
     INPUT_TYPES,
     CreateRetriever,
@@ -53,6 +59,7 @@ def _schema(sent: dict[str, InputField] | None) -> dict[str, Any] | None:
 async def create_retriever(request: AnyRequest, data: JSONBody[CreateRetriever]) -> RetrieverOut:
     """Create a retriever. What is odd but allowed comes back in `warnings`."""
     system, caller = admitted(request, "write")
+    check_name(data.retriever_name, "$.retriever_name")
     served = await system.retrievers.create(
         caller.namespace, data.retriever_name, _stages(data.stages),
         description=data.description or "", collection_identifiers=data.identifiers() or (),
@@ -60,15 +67,24 @@ async def create_retriever(request: AnyRequest, data: JSONBody[CreateRetriever])
         metadata=data.metadata or {}, display_config=data.display_config,
         budget_limits=data.budget_limits,
     )  # fmt: skip
-    return retriever_out(served, system.retrievers.warnings(served))
+    warnings = [*system.retrievers.warnings(served), *_without_effect(data)]
+    return retriever_out(served, warnings)
+
+
+def _without_effect(data: CreateRetriever) -> list[str]:
+    """Fields that are stored or known, and do nothing yet."""
+    warned = ["`budget_limits` is kept but not enforced"] if data.budget_limits else []
+    if data.visibility not in (None, "PRIVATE"):
+        warned.append(f"`visibility: {data.visibility}` has no effect")
+    return warned
 
 
 @get("/v1/retrievers")
 async def get_retrievers(
-    request: AnyRequest, page: FromQuery[int] = 1, page_size: FromQuery[int] = 50
+    request: AnyRequest, page: QueryPage = 1, page_size: QuerySize = 50
 ) -> RetrieversPage:
     """List retrievers, oldest first."""
-    return _page(request, page, page_size, "")
+    return _page(request, ListRequest(page=page, page_size=page_size))
 
 
 @post("/v1/retrievers/list", status_code=200, dto=Wire[ListRequest], return_dto=None)
@@ -76,24 +92,17 @@ async def list_retrievers(
     request: AnyRequest, data: JSONBody[ListRequest | None] = None
 ) -> RetrieversPage:
     """List retrievers, oldest first; `search` looks into names."""
-    asked = data or ListRequest()
-    refuse_unbuilt(asked)
-    return _page(request, asked.page, asked.limit or asked.page_size or 50, asked.search or "")
+    return _page(request, data or ListRequest())
 
 
-def _page(request: AnyRequest, page: int, size: int, search: str) -> RetrieversPage:
+def _page(request: AnyRequest, asked: ListRequest) -> RetrieversPage:
     system, caller = admitted(request, "read")
-    size, page = min(max(size, 1), 1000), max(page, 1)
-    found = [
-        served for served in system.live.retrievers(caller.namespace)
-        if search.lower() in served.retriever.retriever_name.lower()
-    ]  # fmt: skip
-    shown = found[(page - 1) * size : page * size]
+    found = system.live.retrievers(caller.namespace)
+    shown, place, total = asked.of(found, lambda each: each.retriever.retriever_name)
     return RetrieversPage(
         results=[retriever_out(served, system.retrievers.warnings(served)) for served in shown],
-        total=len(found),
-        pagination=paged(len(found), page, size, counted=True),
-    )
+        total=total, pagination=place,
+    )  # fmt: skip
 
 
 @get("/v1/retrievers/{retriever:str}")
@@ -111,6 +120,7 @@ async def patch_retriever(
     """Change a retriever. A `feature_search` stage without `searches` is merged by its name."""
     system, caller = admitted(request, "write")
     served = system.live.retriever(caller.namespace, retriever)
+    check_name(data.retriever_name, "$.retriever_name")
     given = {
         "retriever_name": data.retriever_name, "description": data.description,
         "collection_identifiers": data.identifiers(), "input_schema": _schema(data.input_schema),

@@ -16,6 +16,7 @@ from desireline.ports import Clock, CollectionCatalog, Metrics, SearchIndex
 from desireline.types.retriever import Collection, Document, Feature, FilterTree
 
 MAX_BATCH = 5_000
+MAX_DEPTH = 32
 
 
 class Book(Protocol):
@@ -172,30 +173,30 @@ class Corpus:
         return Outcome(place, document_id)
 
     async def patch(
-        self, collection: Collection, updates: Sequence[dict[str, Any]]
+        self, collection: Collection, updates: Sequence[Any], root: str = "$.updates[{}]"
     ) -> list[Outcome]:
-        """Partial updates: given fields replace (null removes), the rest stays."""
-        outcomes, whole = [], []
+        """Partial updates `{document_id, …fields}` (or `{document_id, fields}`), one outcome each.
+
+        Given fields replace, null removes, the rest stays; `_vectors` is merged by feature_uri.
+        Several updates of one document add up. `root` names an update's place in messages.
+        """
+        merged: dict[str, dict[str, Any]] = {}
+        sent: list[str | FieldError] = []
         for place, update in enumerate(updates):
-            document_id = update.get("document_id")
-            fields = update.get("fields", {k: v for k, v in update.items() if k != "document_id"})
-            found = self.ports.index.get(collection, [str(document_id)])
-            if not found or not isinstance(fields, dict):
-                error = FieldError(
-                    f"$.updates[{place}].document_id", "document_not_found",
-                    f"there is no document `{document_id}`", "upsert it first",
-                )  # fmt: skip
-                outcomes.append(Outcome(place, str(document_id or ""), error))
-                continue
-            merged = {**found[0].fields, **fields}
-            kept = {key: each for key, each in merged.items() if each is not None}
-            whole.append({**kept, "document_id": document_id, "_vectors": found[0].vectors})
-            outcomes.append(Outcome(place, str(document_id)))
-        if whole:
-            done = iter(await self.upsert(collection, whole))
-            outcomes = [o if o.error else msgspec.structs.replace(next(done), index=o.index)
-                        for o in outcomes]  # fmt: skip
-        return outcomes
+            try:
+                document_id, fields = _update_of(update, root.format(place))
+                before = merged.get(document_id) or self._whole(collection, document_id)
+                merged[document_id] = _merged(before, fields)
+                sent.append(document_id)
+            except (Invalid, NotFound) as error:
+                sent.append(_first_place(error, f"{root.format(place)}.document_id"))
+        done = await self.upsert(collection, list(merged.values())) if merged else []
+        errors = dict(zip(merged, [outcome.error for outcome in done], strict=True))
+        return [_updated(place, each, errors, root) for place, each in enumerate(sent)]
+
+    def _whole(self, collection: Collection, document_id: str) -> dict[str, Any]:
+        found = self.get(collection, document_id)
+        return {**found.fields, "document_id": document_id, "_vectors": found.vectors}
 
     def get(self, collection: Collection, document_id: str) -> Document:
         """Raises NotFound."""
@@ -247,9 +248,80 @@ def document_of(collection: Collection, value: Any, path: str) -> Document:
         for k, v in value.items()
         if k not in ("document_id", "_vectors", "_internal", "collection_id")
     }
+    if _depth(own) > MAX_DEPTH:
+        raise invalid(
+            path, "too_deep", f"a document nests at most {MAX_DEPTH} levels", "nest less deep"
+        )
     return Document(
         document_id=document_id, collection_id=collection.collection_id, fields=own, vectors=vectors
     )
+
+
+def _depth(value: Any) -> int:
+    """How many levels of objects and lists are inside one another (one more than allowed ends it).
+
+    >>> _depth({"a": [{"b": 1}]}), _depth(3)
+    (3, 0)
+    """
+    level, depth = [value], 0
+    while depth <= MAX_DEPTH:
+        level = [each for each in level if isinstance(each, dict | list)]
+        if not level:
+            break
+        depth += 1
+        level = [
+            part for each in level for part in (each.values() if isinstance(each, dict) else each)
+        ]
+    return depth
+
+
+def _update_of(update: Any, path: str) -> tuple[str, dict[str, Any]]:
+    """Id and fields of a partial update."""
+    if not isinstance(update, dict):
+        raise invalid(path, "wrong_type", "an update must be an object")
+    document_id = update.get("document_id")
+    if not isinstance(document_id, str | int) or isinstance(document_id, bool):
+        raise invalid(
+            f"{path}.document_id", "required_field", "an update needs `document_id`, a string"
+        )
+    fields = {key: value for key, value in update.items() if key != "document_id"}
+    if set(fields) == {"fields"}:
+        fields = fields["fields"]
+        if not isinstance(fields, dict):
+            raise invalid(f"{path}.fields", "wrong_type", "`fields` must be an object")
+    return str(document_id), fields
+
+
+def _merged(before: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+    """JSON merge-patch of the top level, and of `_vectors` by feature_uri."""
+    after = before | fields | {"document_id": before["document_id"]}
+    vectors = fields.get("_vectors")
+    if isinstance(vectors, dict):
+        after["_vectors"] = _present(before["_vectors"] | vectors)
+    return _present(after)
+
+
+def _present(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _first_place(error: Invalid | NotFound, path: str) -> FieldError:
+    if isinstance(error, Invalid) and error.fields:
+        return error.fields[0]
+    return FieldError(path, error.code, error.message, "upsert it first")
+
+
+def _updated(
+    place: int, sent: str | FieldError, errors: dict[str, FieldError | None], root: str
+) -> Outcome:
+    """The outcome of one update; a complaint about the whole document is placed at the update."""
+    if isinstance(sent, FieldError):
+        return Outcome(place, "", sent)
+    error = errors[sent]
+    if error is None:
+        return Outcome(place, sent)
+    inside = error.path.partition("]")[2]
+    return Outcome(place, sent, msgspec.structs.replace(error, path=root.format(place) + inside))
 
 
 def _distinct(features: Sequence[Feature]) -> None:

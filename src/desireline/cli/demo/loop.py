@@ -22,7 +22,7 @@ from desireline.cli.demo.users import PlannedSearch, Population, Query
 from desireline.core.metrics import ndcg_at
 
 CHECKPOINTS = 8
-QUERIES_ON_THE_WAY = 120
+QUERIES_ON_THE_WAY = 90
 SEARCHES_PER_BATCH = 20
 REDRAW_SECONDS = 0.1
 

@@ -7,11 +7,16 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 
 from desireline.errors import invalid
-from desireline.http.wire.common import Pagination
+from desireline.http.wire.common import Name, Pagination, Size
 from desireline.types.retriever import Collection, Feature
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"^[^/\s][^/]*$")]
+FieldName = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 Uri = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+
+_PARTS = {
+    "lexical": ("fields",), "dense": ("fields", "model", "dimension", "distance"),
+    "field": ("field",),
+}  # fmt: skip
 
 
 class FeatureIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -19,14 +24,15 @@ class FeatureIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     feature_uri: Uri
     kind: Literal["lexical", "dense", "field"]
-    fields: tuple[str, ...] = ()
+    fields: tuple[FieldName, ...] = ()
     model: str | None = None
     dimension: Annotated[int, msgspec.Meta(ge=1, le=4096)] | None = None
-    distance: Literal["cosine", "dot", "euclid"] = "cosine"
-    field: str | None = None
+    distance: Literal["cosine", "dot", "euclid"] | None = None
+    field: FieldName | None = None
 
     def to_noun(self, path: str, dimension_of: Any) -> Feature:
         """Checked by kind; `dimension_of(model)` tells an encoder's dimension or raises Invalid."""
+        self._check_kind(path)
         dimension = self.dimension or 0
         if self.kind == "lexical" and not self.fields:
             raise invalid(f"{path}.fields", "required_field", "a lexical feature needs `fields`")
@@ -36,9 +42,19 @@ class FeatureIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
             dimension = self._dense_dimension(path, dimension_of)
         return Feature(
             feature_uri=self.feature_uri, kind=self.kind, fields=self.fields,
-            model=self.model or "", dimension=dimension, distance=self.distance,
+            model=self.model or "", dimension=dimension,
+            distance=self.distance or "cosine",
             field=self.field or "",
         )  # fmt: skip
+
+    def _check_kind(self, path: str) -> None:
+        """A part that this kind of feature does not have is a mistake, not decoration."""
+        for name in ("fields", "model", "dimension", "distance", "field"):
+            if getattr(self, name) and name not in _PARTS[self.kind]:
+                raise invalid(
+                    f"{path}.{name}", "wrong_place", f"a {self.kind} feature has no `{name}`",
+                    f"a {self.kind} feature takes: {', '.join(_PARTS[self.kind])}",
+                )  # fmt: skip
 
     def _dense_dimension(self, path: str, dimension_of: Any) -> int:
         if not self.model:
@@ -154,14 +170,14 @@ class Upserted(msgspec.Struct, kw_only=True):
 class UpdateDocuments(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """`POST …/documents/batch`: partial updates by id."""
 
-    updates: list[dict[str, Any]]
+    updates: list[Any]
 
 
 class ListDocuments(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """`POST …/documents/list`."""
 
-    page_size: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
-    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
+    page_size: Size | None = None
+    limit: Size | None = None
     cursor: str | None = None
     filters: Any = None
     include_total: bool = False

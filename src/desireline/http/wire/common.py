@@ -1,10 +1,33 @@
-"""Shapes several routes share: pages, simple answers."""
+"""Shapes several routes share: names, pages, simple answers."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, ClassVar, TypeVar
 
 import msgspec
+from litestar.params import QueryParameter
+
+from desireline.errors import invalid
+
+T = TypeVar("T")
+MOST_PAGES, MOST_ROWS = 1_000_000, 1000
+Size = Annotated[int, msgspec.Meta(ge=1, le=MOST_ROWS)]
+Page = Annotated[int, msgspec.Meta(ge=1, le=MOST_PAGES)]
+QueryPage = Annotated[int, QueryParameter(ge=1, le=MOST_PAGES)]
+QuerySize = Annotated[int, QueryParameter(ge=1, le=MOST_ROWS)]
+Name = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1, max_length=128, pattern=r"^[^/\s][^/]*$",
+        description="a name has 1 to 128 characters, no `/`, and does not start with a space",
+    ),
+]  # fmt: skip
+# Words that stand where a name may stand in a path.
+_TAKEN = frozenset({
+    "list", "interactions", "execute", "executions", "stages", "typeahead", "evaluations",
+    "benchmarks",
+})  # fmt: skip
 
 
 class Pagination(msgspec.Struct, kw_only=True):
@@ -29,15 +52,39 @@ class Deleted(msgspec.Struct, kw_only=True):
 class ListRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Body of the simple list routes."""
 
-    search: str | None = None
-    limit: int | None = None
-    page_size: int | None = None
-    page: int = 1
-    offset: int | None = None
+    search: str = ""
+    limit: Size | None = None
+    page_size: Size | None = None
+    page: Page = 1
+    offset: Annotated[int, msgspec.Meta(ge=0, le=10_000)] | None = None
     include_total: bool = False
     case_sensitive: bool = False
-    filters: Any = None
-    sort: Any = None
+    not_available: ClassVar[frozenset[str]] = frozenset(
+        {"filters", "sort", "sorts", "cursor", "next_cursor", "after"}
+    )
+
+    def of(self, found: Sequence[T], name: Callable[[T], str]) -> tuple[list[T], Pagination, int]:
+        """The rows of this page whose name holds `search`, the pagination block, the total."""
+        fold = str if self.case_sensitive else str.lower
+        rows = [row for row in found if fold(self.search) in fold(name(row))]
+        size = size_of(self.limit, self.page_size, 50)
+        start = (self.page - 1) * size if self.offset is None else self.offset
+        place = paged(len(rows), start // size + 1, size, counted=True)
+        return rows[start : start + size], place, len(rows)
+
+
+def size_of(limit: int | None, page_size: int | None, default: int) -> int:
+    """The two names of a page's size. Raises Invalid when both are sent and differ."""
+    if limit and page_size and limit != page_size:
+        raise invalid("$.page_size", "contradiction", "`limit` and `page_size` differ", "send one")
+    return limit or page_size or default
+
+
+def check_name(name: str | None, path: str) -> None:
+    """Raises Invalid for a name that a path could not tell from a route."""
+    if name in _TAKEN:
+        hint = f"choose another name; taken: {', '.join(sorted(_TAKEN))}"
+        raise invalid(path, "reserved_name", f"`{name}` is a word of the routes", hint)
 
 
 def paged(total: int, page: int, page_size: int, *, counted: bool) -> Pagination:

@@ -6,10 +6,10 @@ from typing import Annotated, Any, ClassVar
 
 import msgspec
 
-from desireline.http.wire.common import Pagination
+from desireline.errors import invalid
+from desireline.http.wire.common import Name, Pagination
 from desireline.types.retriever import Retriever
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"^[^/\s][^/]*$")]
 INPUT_TYPES = (
     "string", "number", "integer", "float", "boolean", "object", "array", "date", "datetime",
     "text", "image", "audio", "video", "pdf", "excel", "document_reference",
@@ -59,12 +59,14 @@ class _Editable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     display_config: dict[str, Any] | None = None
 
     def identifiers(self) -> tuple[str, ...] | None:
-        """Collections under either name."""
-        return (
-            self.collection_identifiers
-            if self.collection_identifiers is not None
-            else self.collection_ids
-        )
+        """Collections under either name. Raises Invalid when both are sent and differ."""
+        first, second = self.collection_identifiers, self.collection_ids
+        if first is not None and second is not None and first != second:
+            raise invalid(
+                "$.collection_ids", "contradiction",
+                "`collection_ids` differs from `collection_identifiers`", "send one of them",
+            )  # fmt: skip
+        return second if first is None else first
 
 
 class CreateRetriever(_Editable, forbid_unknown_fields=True, kw_only=True):

@@ -88,6 +88,7 @@ class Learner:
         Raises Unavailable or StorageFull; then nothing was forgotten.
         """
         async with self._turn:
+            served = self.ports.live.by_id(served.retriever.retriever_id) or served
             waiting = self._mark_of(served, "reset", user_id)
             row = row_of(waiting, served.generation, self.ports.intake.next_seq(), self.ports.node)
             ticket = self.ports.intake.append([frame(row)])

@@ -122,29 +122,19 @@ def propensities(ranked: Ranked, choice: Choice | None, depth: int, share: float
     ties = fusion.id_order(own.ids)
     place = {document_id: row for row, document_id in enumerate(own.ids)}
     order = np.array([place[i] for i in ranked.served.ids[:depth]], dtype=np.intp)
-    if share <= 0 or len(own.ids) < 2:
-        found = propensity.rank_propensities(own.norm, choice.draws, order, tie_order=ties)
-        return [float(value) for value in found]
-    near = _near(own.norm, choice.draws, order, ties)
+    ranks = propensity.drawn_ranks(own.norm, choice.draws, order, ties)
+    moves = ranks - np.arange(depth)
+    near = np.array([(moves == offset).mean(axis=0) for offset in (-1, 0, 1)])
     return _mixed(near, len(own.ids), share)
 
 
-def _near(norm: Any, draws: Any, order: Any, ties: Any) -> npt.NDArray[np.float64]:
-    """(3, k): probability of each shown document at the rank above its own, its own, and below."""
-    scores = propensity.linear_scores(norm, draws)
-    counts = np.zeros((3, len(order)))
-    for rank_, row in enumerate(order):
-        own = scores[:, row : row + 1]
-        before = (scores > own).sum(axis=1) + ((scores == own) & (ties < ties[row])).sum(axis=1)
-        for offset in (-1, 0, 1):
-            counts[offset + 1, rank_] = np.count_nonzero(before == rank_ + offset)
-    return counts / len(scores)
-
-
 def _mixed(near: npt.NDArray[np.float64], count: int, share: float) -> list[float]:
-    """Without a swap at its own rank; with one, from the neighbouring rank."""
+    """Without a swap at its own rank; with one, from the neighbouring rank.
+
+    `near` (3, k): the probability that a document stands one above its rank, at it, one below.
+    """
     ranks = np.arange(near.shape[1])
-    pairs = count - 1
+    pairs = max(1, count - 1)
     above, below = (ranks > 0) / pairs, (ranks < count - 1) / pairs
     moved = near[1] * (1 - above - below) + near[0] * above + near[2] * below
     mixed: list[float] = ((1 - share) * near[1] + share * moved).tolist()

@@ -96,9 +96,7 @@ def _candidates(ranked: Ranked | None) -> dict[str, Any]:
     """The top candidates per search; on a learned stage with the by-id scores of all searches."""
     if ranked is None:
         return {}
-    listed = ranked.served
-    if ranked.learned is not None and listed is not ranked.learned:
-        listed = _aligned(ranked)
+    listed = _aligned(ranked)
     raw = np.nan_to_num(listed.raw[:KEPT].T.astype(np.float32), nan=0.0)
     return {
         "candidate_ids": tuple(listed.ids[:KEPT]),
@@ -109,8 +107,9 @@ def _candidates(ranked: Ranked | None) -> dict[str, Any]:
 
 
 def _aligned(ranked: Ranked) -> Any:
-    """The learned arrays in the order that was served."""
-    assert ranked.learned is not None
+    """The learned arrays in the order that was served (they are, when learned weights are)."""
+    if ranked.learned is None or ranked.method == "learned":
+        return ranked.served
     own = ranked.learned
     place = {document_id: row for row, document_id in enumerate(own.ids)}
     order = np.array([place[i] for i in ranked.served.ids], dtype=np.intp)
@@ -124,7 +123,7 @@ def impression_rows(answer: Answer, ranked: Ranked, node: str, seq: int) -> list
     """One row per document shown, with normalised scores and the logged propensity."""
     request, at = answer.request, row_time(answer.at_ms)
     key, uris = query_key(request.text("query")), answer.served.uris
-    norm = _aligned(ranked).norm if ranked.learned is not None else ranked.served.norm
+    norm = _aligned(ranked).norm
     found = []
     for place, position in enumerate(answer.places):
         found.append(
@@ -149,7 +148,7 @@ def impression_rows(answer: Answer, ranked: Ranked, node: str, seq: int) -> list
 def remembered(answer: Answer, ranked: Ranked, ticket: Ticket | None) -> RecentExecution:
     """What memory keeps for receipts, pins and closing; without a ticket it was not logged."""
     request, choice, config = answer.request, answer.choice, answer.served.learning
-    norm = _aligned(ranked).norm if ranked.learned is not None else ranked.served.norm
+    norm = _aligned(ranked).norm
     uris = answer.served.uris
     shown = [
         Shown(
