@@ -11,7 +11,7 @@ RUNS   := $(VENV)/.runs
 CHECKS := $(VENV)/.checks
 SDK    := .cache/sdk-venv/.installed
 SERVER := .cache/clickhouse-server/node_modules
-BENCH  := $(filter-out bench/adr_% bench/simulate.py,$(wildcard bench/*.py))
+BENCH  := fusion intake execute ingest loop
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test lint format bench docs clean
@@ -38,8 +38,8 @@ format: $(CHECKS) ## rewrite files in the house's format
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-bench: $(CHECKS) ## every benchmark, one run, side by side with its baseline
-	@for file in $(BENCH); do echo "== $$file"; $(BIN)/python $$file $(ARGS) || exit 1; done
+bench: $(CHECKS) ## every benchmark, one run, side by side with its baseline (BENCH="loop" for one)
+	@for name in $(BENCH); do echo "== bench/$$name.py"; $(BIN)/python bench/$$name.py || exit 1; done
 
 docs: $(CHECKS) ## write the reference pages from the code
 	$(BIN)/python docs/generate.py

@@ -41,8 +41,9 @@ def rows(first: int, count: int) -> list[tuple[str, bytes]]:
                     seq=i, user_id=f"user-{i % 9973}", session_id=f"s-{i % 29989}",
                     interaction_id=f"{i:032x}", execution_id=f"{i // 8:032x}", retriever_id="ret_1",
                     document_id=f"B{i % 50021:09d}", interaction_type=("click",), position=i % 10,
-                    query_key="running shoes", reward=1.0, reward_map_version=1, attribution="logged",
-                    teaches=1, context_keys=("global", f"personal:{i % 9973:016x}"),
+                    query_key="running shoes", reward=1.0, reward_map_version=1,
+                    attribution="logged", teaches=1,
+                    context_keys=("global", f"personal:{i % 9973:016x}"),
                 )
             ),
         )
@@ -121,9 +122,8 @@ async def end_to_end(
 def report(what: str, count: int, seconds: float, waits: list[float]) -> None:
     """One line: rows a second, p50 and p99 of a batch in milliseconds."""
     cuts = statistics.quantiles(waits, n=100)
-    print(
-        f"{what}: {count / seconds:,.0f} rows/s, p50 {cuts[49] * 1e3:.1f} p99 {cuts[98] * 1e3:.1f} ms"
-    )
+    p50, p99 = cuts[49] * 1e3, cuts[98] * 1e3
+    print(f"{what}: {count / seconds:,.0f} rows/s, p50 {p50:.1f} p99 {p99:.1f} ms")
 
 
 def main() -> None:

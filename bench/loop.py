@@ -211,7 +211,7 @@ def _or(value: float | None, otherwise: float) -> float:
 
 
 class Run:
-    """One algorithm under one condition over one seed's traffic: searches, clicks, what was seen."""
+    """One algorithm under one condition over one seed's traffic."""
 
     def __init__(self, world: World, condition: str, algorithm: str, seed: int, size: int) -> None:
         self.world, self.condition, self.algorithm, self.seed = world, condition, algorithm, seed
@@ -410,7 +410,9 @@ def compare(caller: Caller, options: argparse.Namespace) -> dict[str, Any]:
     outcomes = [run.outcome(quality) for run in runs]
     table(outcomes, options.searches, options.seeds)
     total = len(runs) * options.searches
-    print(f"\n{total} searches in {seconds:.0f} s, {total / seconds:.0f} a second, learning included")
+    print(
+        f"\n{total} searches in {seconds:.0f} s, {total / seconds:.0f} a second, learning included"
+    )
     verdicts(outcomes)
     return {
         "queries": len(world.texts),

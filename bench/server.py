@@ -34,7 +34,7 @@ def free_port() -> int:
 
 
 class Server:
-    """`desireline serve` with these settings (by name, as in the reference); ends with the block."""
+    """`desireline serve` with these settings, by their names; ends with the block."""
 
     def __init__(self, **settings: Any) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix=".bench-", dir="."))
@@ -154,7 +154,5 @@ def make_retriever(
 
 def flush(caller: Caller, *, close_executions: bool = False) -> dict[str, Any]:
     """Everything acknowledged in the log; on request, open executions closed and learned from."""
-    answer: dict[str, Any] = caller.post(
-        "/v1/admin/flush", {"close_executions": close_executions}
-    )
+    answer: dict[str, Any] = caller.post("/v1/admin/flush", {"close_executions": close_executions})
     return answer

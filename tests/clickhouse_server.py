@@ -16,6 +16,7 @@ import fcntl
 import http.client
 import platform
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = "@chdb/lib-linux-x64-gnu"
+PR_SET_PDEATHSIG = 1
 VERSION = "26.7.3-stable.1"
 CACHE = Path(__file__).parents[1] / ".cache" / "clickhouse-server"
 LIBRARY = CACHE / "node_modules" / PACKAGE / "libchdb.so"
@@ -139,7 +141,8 @@ def answers(port: int) -> bool:
 
 
 def serve(path: str, arguments: list[str]) -> None:
-    """Become the server: blocks until the process is killed."""
+    """Become the server: blocks until the process, or the one that started it, is killed."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     run = ctypes.CDLL(path).query_stable_v2
     run.restype = ctypes.c_void_p
     encoded = [argument.encode() for argument in arguments]

@@ -145,6 +145,9 @@ class RecentExecutions(Protocol):
     def last_of(self, retriever_id: str, subject: str) -> RecentExecution | None:
         """The subject's latest execution on this retriever."""
 
+    def unpin(self, retriever_id: str, user_id: str) -> None:
+        """The user's executions no longer decide the weights of the next one."""
+
     def due(self, now_ms: int, *, everything: bool = False) -> list[RecentExecution]:
         """Open executions whose window ended (or all), in closing order."""
 

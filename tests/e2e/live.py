@@ -58,7 +58,7 @@ class Live:
         if isinstance(body, bytes):
             given = {"content": body}
         answer = self._client.request(method, path, headers=sent, **given)
-        is_json = "json" in answer.headers.get("content-type", "")
+        is_json = bool(answer.content) and "json" in answer.headers.get("content-type", "")
         return Reply(
             answer.status_code, answer.json() if is_json else None, answer.headers, answer.content
         )

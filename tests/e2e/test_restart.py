@@ -74,6 +74,7 @@ def test_an_execution_from_before_takes_its_clicks_and_closes_once(tmp_path: Pat
         assert (found["attribution"], found["teaches_reason"]) == ("logged", "open")
         inferred = {
             "feature_id": ids(ignored)[2], "interaction_type": ["click"], "session_id": "s2",
+            "position": 2,
         }  # fmt: skip
         (guessed,) = send(live, [inferred])
         assert guessed["attribution"] == "inferred"

@@ -2,9 +2,8 @@
 
     python -m tests.store.kill_child DATA FIRST POINT NTH ACKNOWLEDGED
 
-Appends batches from number FIRST on, writes each acknowledged batch to the file ACKNOWLEDGED (synced) and
-goes on until the NTH time that POINT is passed. It offers what 30 % of saturation is and more: as many
-batches as four clients can.
+Appends batches from number FIRST on, writes each acknowledged batch to the file ACKNOWLEDGED and
+goes on until the NTH time that POINT is passed. Four clients send as fast as they can: saturation.
 """
 
 from __future__ import annotations

@@ -17,9 +17,20 @@ from tests.builders import an_interaction, json_lines
 from tests.store.event_logs import BACKENDS, ask, embedded
 
 HOSTILE = [
-    "a'; drop table interactions; --", "\\", "\\n", "\t", "\n", "\0", "☃", "{x:String}", "%s %(a)s",
-    "\\N", "'", "\\'", '"',
-]  # fmt: skip
+    "a'; drop table interactions; --",
+    "\\",
+    "\\n",
+    "\t",
+    "\n",
+    "\0",
+    "☃",
+    "{x:String}",
+    "%s %(a)s",
+    "\\N",
+    "'",
+    "\\'",
+    '"',
+]
 
 
 @pytest.fixture(params=BACKENDS)
@@ -47,8 +58,11 @@ def test_a_second_process_is_refused_by_name(tmp_path: Path) -> None:
     with embedded(tmp_path):
         done = subprocess.run(
             [sys.executable, "-c", program, f"chdb://{tmp_path}/events", str(tmp_path)],
-            capture_output=True, text=True, check=False, timeout=30,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
     assert done.returncode != 0
     assert "DataDirectoryLocked" in done.stderr
     assert str(tmp_path / "events") in done.stderr
@@ -87,8 +101,11 @@ def test_a_slow_read_delays_no_insert_and_no_other_read(tmp_path: Path) -> None:
     async def scenario(log: ClickHouse) -> None:
         loop = asyncio.get_running_loop()
         slow = loop.run_in_executor(
-            log._readers, log._read, "SELECT sleepEachRow(1) FROM numbers(2) SETTINGS max_block_size = 1", {}
-        )  # fmt: skip
+            log._readers,
+            log._read,
+            "SELECT sleepEachRow(1) FROM numbers(2) SETTINGS max_block_size = 1",
+            {},
+        )
         await asyncio.sleep(0.05)
         began = loop.time()
         await asyncio.to_thread(log.insert, "interactions", json_lines(an_interaction(1)), "t")

@@ -1,4 +1,4 @@
-"""The flusher: each row once, over restarts, retries, damage and deletions that overtake a flush."""
+"""The flusher: each row once, over restarts, retries, damage, deletions that overtake a flush."""
 
 from __future__ import annotations
 

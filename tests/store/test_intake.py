@@ -1,7 +1,7 @@
 """The intake: acknowledgement after the sync, bounds, failing disks, restarts.
 
-`Recorded` makes the real calls and writes down their order; it pretends nothing but the one error that a
-test asks for.
+`Recorded` makes the real calls and writes down their order; it pretends nothing but the one error
+that a test asks for.
 """
 
 from __future__ import annotations
@@ -169,8 +169,11 @@ def test_rows_waiting_for_the_disk_are_bounded(tmp_path: Path) -> None:
 
     async def scenario() -> None:
         intake = SegmentIntake(
-            tmp_path, "n", bounds=Bounds(waiting_bytes=4 * FRAME), fail_point=lambda name: gate.wait(5) and None
-        )  # fmt: skip
+            tmp_path,
+            "n",
+            bounds=Bounds(waiting_bytes=4 * FRAME),
+            fail_point=lambda name: gate.wait(5) and None,
+        )
         ticket = intake.append([ROW] * 4)
         with pytest.raises(errors.IntakeFull):
             intake.append([ROW])

@@ -1,7 +1,7 @@
-"""SIGKILL at each named fail point, 50 rounds on the same data directory: nothing lost, nothing doubled.
+"""SIGKILL at each named fail point, 50 rounds on one data directory: nothing lost or doubled.
 
-A killed process keeps the page cache, so this proves the protocol (replay, boundaries, tokens); that the
-bytes are synced before the acknowledgement is proved by order, in `test_intake.py`.
+A killed process keeps the page cache, so this proves the protocol (replay, boundaries, tokens);
+that the bytes are synced before the acknowledgement is proved by order, in `test_intake.py`.
 """
 
 from __future__ import annotations
@@ -31,9 +31,22 @@ def kill_once(data: Path, number: int, point: str, nth: int) -> set[int]:
     noted = data / f"round-{number}"
     first = 1 + number * SPREAD
     child = subprocess.run(
-        [sys.executable, "-m", "tests.store.kill_child", str(data), str(first), point, str(nth), str(noted)],
-        cwd=ROOT, capture_output=True, text=True, timeout=30, check=False,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "tests.store.kill_child",
+            str(data),
+            str(first),
+            point,
+            str(nth),
+            str(noted),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
     assert child.returncode == -signal.SIGKILL, child.stderr[-2000:]
     return {int(line) for line in noted.read_text().splitlines()} if noted.exists() else set()
 
@@ -56,9 +69,8 @@ def test_every_acknowledged_interaction_is_in_the_log_once(tmp_path: Path) -> No
     began, acknowledged = time.monotonic(), set()
     for number, point in zip(range(ROUNDS), itertools.cycle(POINTS), strict=False):
         acknowledged |= kill_once(tmp_path, number, point, nth=1 + number // len(POINTS) % 3)
-    print(
-        f"{ROUNDS} rounds in {time.monotonic() - began:.1f} s, {len(acknowledged)} batches acknowledged"
-    )
+    took = time.monotonic() - began
+    print(f"{ROUNDS} rounds in {took:.1f} s, {len(acknowledged)} batches acknowledged")
     with embedded(tmp_path) as log:
         asyncio.run(drain(tmp_path, log))
         # Not FINAL: an interaction that was stored twice would be counted twice.

@@ -73,7 +73,7 @@ class AgainstAList(RuleBasedStateMachine):
         execution = an_execution(
             len(self.all), self.now, session_id=session, user_id=user, retriever_id=retriever,
             query_key=query, documents=documents, closes_at_ms=self.now + closes * MINUTE,
-        )  # fmt: skip
+        )
         for older in self.all:
             if session and (older.session_id, older.retriever_id) == (session, retriever):
                 name = older.execution_id

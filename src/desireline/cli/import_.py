@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -47,13 +48,14 @@ def run(arguments: argparse.Namespace) -> int:
     from desireline.cli.caller import Caller
     from desireline.cli.rows import Columns
 
-    caller = Caller(arguments.url, arguments.key or os.environ.get("DESIRELINE_KEY", ""))
+    key = arguments.key or os.environ.get("DESIRELINE_KEY", "")
     columns = Columns(arguments.id, arguments.title, tuple(arguments.number))
-    name = ensure_collection(caller, arguments.collection, columns)
-    started = time.monotonic()
-    importer = Importer(caller, name)
-    _read_file(arguments.file, columns, importer)
-    importer.report(time.monotonic() - started)
+    with closing(Caller(arguments.url, key)) as caller:
+        name = ensure_collection(caller, arguments.collection, columns)
+        started = time.monotonic()
+        importer = Importer(caller, name)
+        _read_file(arguments.file, columns, importer)
+        importer.report(time.monotonic() - started)
     return 1 if importer.failed else 0
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import logging
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from desireline.settings import Settings
@@ -40,7 +44,11 @@ def serve(settings: Settings) -> int:
     from desireline.errors import DesirelineError
     from desireline.http import server
 
+    port = free_port(settings.host, settings.port)
+    settings = msgspec.structs.replace(settings, port=port)
     failed: list[DesirelineError] = []
+    # What failed is said once, by the command line: not as a trace of the server's insides.
+    logging.getLogger("uvicorn.error").addFilter(lambda _: not failed)
 
     @asynccontextmanager
     async def life() -> AsyncIterator[System]:
@@ -52,13 +60,42 @@ def serve(settings: Settings) -> int:
         from desireline.jobs.schedule import running
 
         async with running(system):
+            _say_serving(settings)
             yield system
         await system.close()
 
-    up = server.run(settings, life)
+    try:
+        up = server.run(settings, life)
+    except SystemExit:
+        up = False
     if failed:
         raise failed[0]
     return 0 if up else 2
+
+
+def free_port(host: str, port: int) -> int:
+    """The port, if nobody listens there yet (0: some free port). Raises StartupError."""
+    from desireline.errors import StartupError
+
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        with socket.socket(found[0][0]) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(found[0][4])
+            return int(probe.getsockname()[1])
+    except OSError as error:
+        raise StartupError(
+            f"can't listen on {host} port {port}: {error.strerror or error}",
+            hint="choose another with --host or --port",
+        ) from error
+
+
+def _say_serving(settings: Settings) -> None:
+    import structlog
+
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    url = f"http://{host}:{settings.port}"
+    structlog.get_logger("desireline").info("serving", url=url, data=str(settings.data))
 
 
 async def _opened(settings: Settings) -> System:

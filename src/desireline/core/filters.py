@@ -22,6 +22,7 @@ from desireline.types.retriever import And, Filter, FilterTree, Not, Or
 __all__ = [
     "OPERATORS",
     "RESERVED",
+    "bare_collections",
     "fields_of",
     "fill",
     "leaves",
@@ -163,6 +164,26 @@ def _rendered(value: Any, render: Callable[[str], Any]) -> Any:
     if isinstance(value, list):
         return [_rendered(entry, render) for entry in value]
     return render(value) if _is_template(value) else value
+
+
+def bare_collections(tree: FilterTree) -> FilterTree:
+    """The tree with collections named as documents store them, not as the wire shows them.
+
+    >>> bare_collections(parse({"collection_id": {"in": ["col_1", "2"]}})).value
+    ['1', '2']
+    """
+    if isinstance(tree, And | Or):
+        return type(tree)(tuple(bare_collections(part) for part in tree.parts))
+    if isinstance(tree, Not):
+        return Not(bare_collections(tree.part))
+    if tree.field != "collection_id":
+        return tree
+    many = isinstance(tree.value, list)
+    values = [
+        value.removeprefix("col_") if isinstance(value, str) else value
+        for value in (tree.value if many else [tree.value])
+    ]
+    return msgspec.structs.replace(tree, value=values if many else values[0])
 
 
 def _is_template(value: Any) -> bool:

@@ -174,7 +174,8 @@ def spread_of(levels: Levels, config: LearningConfig) -> Array:
     depth, size = levels.mean.shape
     scales = np.array([DRAW_SCALE * bonus(n, config) ** 0.5 for n in levels.n])
     roots = np.linalg.cholesky(np.linalg.inv(levels.precision)) * scales[:, None, None]
-    return roots.transpose(0, 2, 1).reshape(depth * size, size)
+    spread: Array = roots.transpose(0, 2, 1).reshape(depth * size, size)
+    return spread
 
 
 def draws(

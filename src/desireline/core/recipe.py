@@ -10,13 +10,22 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
-from desireline.core import filters, templates
+from desireline.core import filters, signals, templates
 from desireline.core.shapes import convert, nearest
-from desireline.errors import Invalid, NotAvailable, StageNotAvailable, invalid
+from desireline.errors import FieldError, NotAvailable, StageNotAvailable, invalid
 from desireline.types.learning import LearningConfig
 from desireline.types.retriever import FusionMethod, Search, StaticFusion
 
 STAGE_TYPES = {"feature_search": "filter", "attribute_filter": "filter"}
+# Stages of the published API that this version does not run.
+_OTHER_STAGES = frozenset({
+    "llm_filter", "agent_search", "query_expand", "sort_relevance", "sort_attribute", "mmr",
+    "rerank", "score_normalize", "maxsim_rerank", "aggregate", "sample", "summarize", "limit",
+    "deduplicate", "moment_group", "group_by", "cluster", "json_transform", "rag_prepare",
+    "external_web_search", "api_call", "sql_lookup", "cross_compare", "web_scrape", "unwind",
+    "code_execution", "llm_enrich", "taxonomy_enrich", "document_enrich", "agentic_enrich",
+    "interaction_boost", "ltr", "ltr_rerank",
+})  # fmt: skip
 # Learners' fields that do nothing under the other algorithm: accepted, named in warnings.
 _IDLE = {
     "logistic": ("prior_alpha", "prior_beta", "contrast", "decay_factor", "decay_window_days",
@@ -27,10 +36,17 @@ _IDLE = {
 Json = dict[str, Any]
 
 
+_MANY = msgspec.Meta(min_length=1, max_length=10, description="a stage takes 1 to 10 searches")
+_Weight = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
 class _Vector(msgspec.Struct, forbid_unknown_fields=True):
     input_mode: Literal["text", "vector"]
     value: str | list[float]
     not_available: ClassVar[frozenset[str]] = frozenset({"values", "document_ref", "text", "url"})
+    not_available_values: ClassVar[dict[str, tuple[str, ...]]] = {
+        "input_mode": ("content", "multi_content", "document")
+    }
 
 
 class _Entry(msgspec.Struct, forbid_unknown_fields=True):
@@ -42,22 +58,23 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True):
     vector: list[float] | None = None
     top_k: Annotated[int, msgspec.Meta(ge=1, le=5000)] = 100
     min_score: float | None = None
-    weight: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    weight: _Weight | None = None
     optional: bool = False
     on_empty: Literal["error", "skip"] = "error"
     filters: Any = None
     collection_identifiers: tuple[str, ...] = ()
     not_available: ClassVar[frozenset[str]] = frozenset({"lexical"})
+    not_available_values: ClassVar[dict[str, tuple[str, ...]]] = {"on_empty": ("random",)}
 
 
 class _SearchParameters(msgspec.Struct, forbid_unknown_fields=True):
     """Parameters of `feature_search` as sent."""
 
-    searches: list[_Entry]
+    searches: Annotated[list[_Entry], _MANY]
     final_top_k: Annotated[int, msgspec.Meta(ge=1, le=5000)] = 25
     fusion: FusionMethod = "rrf"
     rrf_k: Annotated[float, msgspec.Meta(gt=0, le=10_000)] = 60
-    weights: list[float] | None = None
+    weights: list[_Weight] | None = None
     learning_config: LearningConfig | None = None
     collection_identifiers: tuple[str, ...] = ()
     pre_filters: Any = None
@@ -70,12 +87,12 @@ class _SearchParameters(msgspec.Struct, forbid_unknown_fields=True):
 class _FilterParameters(msgspec.Struct, forbid_unknown_fields=True):
     """Parameters of `attribute_filter` as sent."""
 
-    field: str = "metadata.status"
-    operator: str = "eq"
+    field: str | None = None
+    operator: str | None = None
     value: Any = None
     conditions: Any = None
     case_insensitive: bool = False
-    batch_size: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
+    batch_size: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
 
 
 class SearchStage(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,20 +147,16 @@ def normalise(stages: list[Json], path: str = "$.stages") -> list[Json]:
 def _nested(stage: Json, path: str) -> Json:
     for name in ("type", "stage_id", "parameters"):
         if name in stage:
-            raise NotAvailable(
-                f"`{name}` at {path} belongs to a stage shape that is not available",
-                hint='use {"stage_name", "stage_type", "config": {"stage_id", "parameters"}}',
-            )
+            raise _not_available(
+                f"{path}.{name}", f"`{name}` belongs to a stage shape that is not available",
+                'use {"stage_name", "stage_type", "config": {"stage_id", "parameters"}}',
+            )  # fmt: skip
     config = stage.get("config")
     if not isinstance(config, dict):
         raise invalid(f"{path}.config", "required_field", "a stage needs `config` (an object)")
     stage_id = config.get("stage_id") or stage.get("stage_name") or ""
     if stage_id not in STAGE_TYPES:
-        raise StageNotAvailable(
-            f"stage `{stage_id}` at {path}.config.stage_id is not available",
-            hint=nearest(str(stage_id), STAGE_TYPES),
-            details={"available": sorted(STAGE_TYPES)},
-        )
+        raise _no_stage(str(stage_id), f"{path}.config.stage_id")
     parameters = config.get("parameters", {})
     if not isinstance(parameters, dict):
         raise invalid(f"{path}.config.parameters", "wrong_type", "`parameters` must be an object")
@@ -151,12 +164,45 @@ def _nested(stage: Json, path: str) -> Json:
         key: stage[key] for key in ("on_error", "description", "output_alias", "batch_size")
         if stage.get(key) is not None
     }  # fmt: skip
+    _check_switches(stage, stage_id, path)
     return {
         "stage_name": stage.get("stage_name") or "",
-        "stage_type": stage.get("stage_type") or STAGE_TYPES[stage_id],
+        "stage_type": STAGE_TYPES[stage_id],
         "config": {"stage_id": stage_id, "parameters": parameters},
         **extra,
     }
+
+
+def _no_stage(stage_id: str, path: str) -> StageNotAvailable:
+    known = stage_id in _OTHER_STAGES
+    message = f"stage `{stage_id}` is not available in this version"
+    if not known:
+        message = f"there is no stage `{stage_id}`" if stage_id else "a stage needs `stage_id`"
+    hint = f"available: {', '.join(STAGE_TYPES)}" if known else nearest(stage_id, STAGE_TYPES)
+    return StageNotAvailable(
+        message, hint=hint, details={"available": sorted(STAGE_TYPES)},
+        fields=(FieldError(path, "stage_not_available", message, hint),),
+    )  # fmt: skip
+
+
+def _check_switches(stage: Json, stage_id: str, path: str) -> None:
+    """What stands beside `config`."""
+    sent, right = stage.get("stage_type"), STAGE_TYPES[stage_id]
+    if sent not in (None, right):
+        raise invalid(
+            f"{path}.stage_type", "wrong_value", f"`{sent}` is not the type of `{stage_id}`",
+            f"send `{right}`, or leave it out",
+        )  # fmt: skip
+    if stage.get("on_error") not in (None, "error", "skip"):
+        raise invalid(
+            f"{path}.on_error", "wrong_value", f"`{stage['on_error']}` is not an `on_error`",
+            "one of: error, skip",
+        )  # fmt: skip
+
+
+def _not_available(path: str, message: str, hint: str) -> NotAvailable:
+    place = FieldError(path, "not_available", message, hint)
+    return NotAvailable(message, hint=hint, fields=(place,))
 
 
 def _named(stages: list[Json], path: str) -> list[Json]:
@@ -184,6 +230,7 @@ def compile_stages(stages: list[Json], path: str = "$.stages") -> Recipe:
     warnings: list[str] = []
     for place, stage in enumerate(stages):
         where = f"{path}[{place}].config.parameters"
+        warnings.extend(_unread(stage))
         if stage["config"]["stage_id"] == "feature_search":
             search, notes = _search_stage(stage, where)
             warnings.extend(notes)
@@ -197,17 +244,24 @@ def compile_stages(stages: list[Json], path: str = "$.stages") -> Recipe:
 def _one_search(compiled: list[SearchStage | FilterStage], path: str) -> None:
     places = [place for place, stage in enumerate(compiled) if isinstance(stage, SearchStage)]
     if len(places) > 1:
-        raise NotAvailable(
-            f"a second feature_search at {path}[{places[1]}] is not available in this version",
-            hint="put all searches into one feature_search",
-        )
+        raise _not_available(
+            f"{path}[{places[1]}]", "a second feature_search is not available in this version",
+            "put all searches into one feature_search",
+        )  # fmt: skip
+
+
+def _unread(stage: Json) -> list[str]:
+    """Fields of the published API that do nothing here."""
+    name = stage["stage_name"]
+    sent = [key for key in ("output_alias", "batch_size") if stage.get(key) is not None]
+    if "batch_size" in stage["config"]["parameters"]:
+        sent.append("parameters.batch_size")
+    return [f"`{key}` of stage `{name}` has no effect" for key in sent]
 
 
 def _filter_stage(stage: Json, where: str) -> FilterStage:
     sent = convert(stage["config"]["parameters"], _FilterParameters, where)
-    conditions = sent.conditions
-    if conditions is None:
-        conditions = {"field": sent.field, "operator": sent.operator, "value": sent.value}
+    conditions = _conditions(sent, where)
     filters.parse(conditions, f"{where}.conditions", templates=True)
     return FilterStage(
         stage_name=stage["stage_name"],
@@ -217,10 +271,25 @@ def _filter_stage(stage: Json, where: str) -> FilterStage:
     )
 
 
+def _conditions(sent: _FilterParameters, where: str) -> Any:
+    """The tree, in either form; both at once, or neither, is a mistake."""
+    if sent.conditions is not None:
+        if sent.field is not None or sent.operator is not None:
+            raise invalid(
+                f"{where}.conditions", "contradiction",
+                "`conditions` stands beside `field` and `operator`", "send one of the two forms",
+            )  # fmt: skip
+        return sent.conditions
+    if sent.field is None:
+        raise invalid(
+            f"{where}.conditions", "required_field", "an attribute_filter needs `conditions`",
+            'send {"conditions": {"field": "brand", "operator": "eq", "value": "Acme"}}',
+        )  # fmt: skip
+    return {"field": sent.field, "operator": sent.operator or "eq", "value": sent.value}
+
+
 def _search_stage(stage: Json, where: str) -> tuple[SearchStage, list[str]]:
     sent = convert(stage["config"]["parameters"], _SearchParameters, where)
-    if not 1 <= len(sent.searches) <= 10:
-        raise invalid(f"{where}.searches", "length", "`searches` takes 1 to 10 entries")
     searches = tuple(
         _search(entry, f"{where}.searches[{place}]") for place, entry in enumerate(sent.searches)
     )
@@ -298,15 +367,24 @@ def _distinct(searches: tuple[Search, ...], where: str) -> None:
 
 def _check_learning(config: LearningConfig, path: str) -> None:
     if config.exposure == "viewport":
-        raise NotAvailable(
-            f"`viewport` at {path}.exposure is not available in this version", hint="use `served`"
+        raise _not_available(
+            f"{path}.exposure", "`viewport` is not available in this version", "use `served`"
         )
-    for place, name in enumerate((*config.context_features, *config.demographic_features)):
-        if not name.upper().startswith("INPUT."):
+    for field in ("context_features", "demographic_features"):
+        for place, name in enumerate(getattr(config, field)):
+            if not name.upper().startswith("INPUT."):
+                raise invalid(
+                    f"{path}.{field}[{place}]", "wrong_value", f"`{name}` is no input",
+                    "name an input as INPUT.user_id",
+                )  # fmt: skip
+    for name in config.reward_map or {}:
+        (lower,) = signals.check(name, f"{path}.reward_map.{name}")
+        if lower != name:
             raise invalid(
-                f"{path}.context_features[{place}]", "wrong_value",
-                f"`{name}` is no input", "name an input as INPUT.user_id",
+                f"{path}.reward_map.{name}", "wrong_value",
+                f"`{name}` is not how a signal is stored", f"write `{lower}`",
             )  # fmt: skip
+    signals.check(config.reward_signal, f"{path}.reward_signal")
 
 
 def _static(
@@ -329,15 +407,26 @@ def _idle_warnings(parameters: Json, learning: LearningConfig | None) -> list[st
         f"learning_config.{name} has no effect under algorithm `{learning.algorithm}`"
         for name in _IDLE[learning.algorithm]
         if name in sent and sent[name] != getattr(LearningConfig(), name)
+    ] + _static_warnings(parameters, learning)
+
+
+def _static_warnings(parameters: Json, learning: LearningConfig) -> list[str]:
+    searched = [s.get("feature_uri") or s.get("vector_name") for s in parameters["searches"]]
+    weights = learning.static_fusion.weights if learning.static_fusion else {}
+    return [
+        f"learning_config.static_fusion.weights names `{uri}`, which no search uses"
+        for uri in weights
+        if uri not in searched
     ]
 
 
 def with_defaults(stages: list[Json]) -> list[Json]:
     """The stored form with every default of a learned stage's `learning_config` written out."""
-    for stage in stages:
+    for place, stage in enumerate(stages):
         parameters = stage["config"]["parameters"]
         if parameters.get("fusion") == "learned":
-            config = convert(parameters.get("learning_config") or {}, LearningConfig)
+            path = f"$.stages[{place}].config.parameters.learning_config"
+            config = convert(parameters.get("learning_config") or {}, LearningConfig, path)
             parameters["learning_config"] = msgspec.to_builtins(config)
     return stages
 
@@ -355,9 +444,9 @@ def merge(stored: list[Json], patch: list[Json]) -> list[Json]:
     for place, stage in enumerate(patch):
         name = stage["stage_name"]
         if name not in by_name:
-            raise Invalid(
-                f"there is no stage `{name}` to merge into ($.stages[{place}].stage_name)",
-                code="unknown_stage", hint=nearest(name, by_name),
+            raise invalid(
+                f"$.stages[{place}].stage_name", "unknown_stage",
+                f"there is no stage `{name}` to merge into", nearest(name, by_name),
             )  # fmt: skip
         merged = _merge_patch(by_name[name], stage) if _is_partial(stage) else stage
         by_name[name] = _keep_baseline(by_name[name], merged)

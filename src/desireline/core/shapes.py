@@ -25,6 +25,7 @@ _REASONS = (
     ("Invalid enum value", "wrong_value"), ("` >", "wrong_value"), ("` <", "wrong_value"),
     ("of length", "wrong_value"), ("matching regex", "wrong_value"),
 )  # fmt: skip
+_UNBUILT = "`{}` is part of the published API but not available in this version"
 MOST_NAMES = 40
 # Known to the published API, without meaning here, whatever the request (retriever-api.md 5.9).
 _ELSEWHERE = frozenset({
@@ -100,8 +101,7 @@ def _not_a_choice(words: str, path: str, annotation: Any, owner: Any) -> FieldEr
     field = path.rpartition(".")[2]
     hint = f"one of: {', '.join(choices)}" if choices else ""
     if sent in getattr(owner, "not_available_values", {}).get(field, ()):
-        message = f"`{field}: {sent}` is part of the published API but not available in this version"
-        return FieldError(path, "not_available", message, hint)
+        return FieldError(path, "not_available", _UNBUILT.format(f"{field}: {sent}"), hint)
     return FieldError(path, "wrong_value", f"`{sent}` is not a `{field}`", hint)
 
 
@@ -143,18 +143,22 @@ def _unknown(value: Any, annotation: Any, path: str) -> Iterator[FieldError]:
                 yield from _unknown(part, known[name], f"{path}.{name}")
             elif struct.__struct_config__.forbid_unknown_fields:
                 yield _refusal(struct, name, known, f"{path}.{name}")
-    elif inner is not None and isinstance(value, list):
-        for place, part in enumerate(value):
-            yield from _unknown(part, inner, f"{path}[{place}]")
+        return
+    for place, part in _parts(value, inner, values):
+        yield from _unknown(part, inner or values, path + place)
+
+
+def _parts(value: Any, inner: Any, values: Any) -> Iterator[tuple[str, Any]]:
+    """The entries of a list or an object whose shape is known, each with its place."""
+    if inner is not None and isinstance(value, list):
+        yield from ((f"[{place}]", part) for place, part in enumerate(value))
     elif values is not None and isinstance(value, dict):
-        for name, part in value.items():
-            yield from _unknown(part, values, f"{path}.{name}")
+        yield from ((f".{name}", part) for name, part in value.items())
 
 
 def _refusal(struct: Any, name: str, known: Iterable[str], path: str) -> FieldError:
     if name in getattr(struct, "not_available", ()) or name in _ELSEWHERE:
-        message = f"`{name}` is part of the published API but not available in this version"
-        return FieldError(path, "not_available", message, "leave it out")
+        return FieldError(path, "not_available", _UNBUILT.format(name), "leave it out")
     return FieldError(path, "unknown_field", f"unknown field `{name}`", nearest(name, known))
 
 

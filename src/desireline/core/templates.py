@@ -264,6 +264,8 @@ def _guard_names(node: nodes.Node, called: set[int]) -> None:
         _guard_number(node.value)
     elif isinstance(node, nodes.Call):
         _guard_call(node)
+    elif isinstance(node, nodes.Getattr) and node.attr.startswith("_"):
+        raise _refused("$", f"{node.attr} is not readable: names starting with _ are closed")
     elif isinstance(node, nodes.Filter) and node.name not in _ENVIRONMENT.filters:
         raise _refused("$", f"no filter {node.name!r}: {', '.join(sorted(_ENVIRONMENT.filters))}")
     elif isinstance(node, nodes.Test) and node.name not in _ENVIRONMENT.tests:

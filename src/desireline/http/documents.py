@@ -86,7 +86,9 @@ async def get_documents(
 def _page(request: AnyRequest, name: str, asked: ListDocuments) -> DocumentsPage:
     system, caller = admitted(request, "read")
     found = system.live.collection(caller.namespace, name)
-    where = None if asked.filters is None else filters.parse(asked.filters, "$.filters")
+    where = None
+    if asked.filters is not None:
+        where = filters.bare_collections(filters.parse(asked.filters, "$.filters"))
     size = size_of(asked.limit, asked.page_size, 100)
     documents, after = system.corpus.page(found, where, size, asked.cursor or "")
     total = system.corpus.count(found, where) if asked.include_total else None

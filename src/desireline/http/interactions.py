@@ -84,7 +84,10 @@ async def batch(scope: Any, receive: Any, send: Any) -> None:
     await respond(send, BatchAnswer.of(results))
 
 
-@post(f"{PATH}/list", status_code=200, dto=Wire[ListInteractionsRequest], return_dto=None)
+@post(
+    f"{PATH}/list", status_code=200, dto=Wire[ListInteractionsRequest], return_dto=None,
+    opt={"query": None},
+)  # fmt: skip
 async def list_interactions(
     request: Request[Any, Any, Any],
     state: State,

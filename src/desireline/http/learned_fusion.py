@@ -11,7 +11,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from desireline.core.contexts import context_key
 from desireline.core.snapshot import Served
 from desireline.core.times import from_row_time, iso
-from desireline.errors import NotAvailable, invalid
+from desireline.errors import FieldError, NotAvailable, invalid
 from desireline.http.auth import Caller
 from desireline.http.body import Wire
 from desireline.http.caller import admitted
@@ -116,7 +116,7 @@ async def opt_in(request: AnyRequest, retriever: FromPath[str], user_id: FromPat
     return OptedOut(user_id=user, opted_out=False, changed=changed)
 
 
-@delete(f"{ROOT}/user/{{user_id:path}}", status_code=200)
+@delete(f"{ROOT}/user/{{user_id:path}}", status_code=200, opt={"query": ("erase",)})
 async def reset_user(
     request: AnyRequest, retriever: FromPath[str], user_id: FromPath[str]
 ) -> ResetDone:
@@ -168,7 +168,7 @@ def _mean(belief: Any, uri: str) -> float:
     return float(known["alpha"] / (known["alpha"] + known["beta"]))
 
 
-@get(f"{ROOT}/weights/{{user_id:path}}")
+@get(f"{ROOT}/weights/{{user_id:path}}", opt={"query": None})
 async def user_weights(
     request: AnyRequest, retriever: FromPath[str], user_id: FromPath[str]
 ) -> UserWeightsOut:

@@ -5,9 +5,11 @@ Self-contained HTML with a strict content security policy; `docs.js` reads `/ope
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
+from typing import Any
 
-from litestar import MediaType, Response, get
+from litestar import MediaType, Request, Response, get
 
 _FILES = Path(__file__).parent / "static"
 _POLICY = {
@@ -23,9 +25,12 @@ def _file(name: str, media_type: str) -> Response[bytes]:
 
 
 @get("/", media_type=MediaType.HTML, include_in_schema=False, sync_to_thread=False)
-def start() -> Response[bytes]:
-    """What this server is, and where to go from here."""
-    return _file("start.html", "text/html; charset=utf-8")
+def start(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """What this server is, and where to go from here, with its own address in the examples."""
+    page = _file("start.html", "text/html; charset=utf-8")
+    here = escape(request.headers.get("host", "localhost:8080")).encode()
+    page.content = page.content.replace(b"localhost:8080", here)
+    return page
 
 
 @get("/docs", media_type=MediaType.HTML, include_in_schema=False, sync_to_thread=False)

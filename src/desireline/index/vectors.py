@@ -44,6 +44,7 @@ _DISTANCES = {
 _NO_VECTORS = "none"  # the engine wants at least one vector name
 _LINKS, _EFFORT, _FULL_SCAN_KB, _INDEXING_KB = 16, 128, 1_000, 1_000
 _SMALLEST, _LARGEST = -(2**63), 2**64
+_LARGEST_FLOAT = 3e38  # of 32 bits
 
 
 @lru_cache(maxsize=1 << 18)
@@ -147,8 +148,9 @@ def _unknown_vector(path: str, uri: str, own: Mapping[str, Feature]) -> Invalid:
 def check_vector(vector: Sequence[float], dimension: int, path: str) -> list[float]:
     """The vector as floats. Raises `errors.Invalid` for a wrong dimension, NaN and infinities."""
     numbers = all(isinstance(x, int | float) and not isinstance(x, bool) for x in vector)
-    if not numbers or not all(map(math.isfinite, vector)):
-        raise invalid(path, "not_finite", "a vector holds finite numbers only")
+    if not numbers or not all(abs(x) <= _LARGEST_FLOAT for x in vector):
+        message = "a vector is a list of finite numbers (of 32 bits: up to 3e38)"
+        raise invalid(path, "not_finite", message)
     if len(vector) != dimension:
         message = f"the vector has {len(vector)} dimensions, the feature has {dimension}"
         raise invalid(path, "wrong_dimension", message)

@@ -162,15 +162,14 @@ class Corpus:
     def _checked(
         self, collection: Collection, value: Any, place: int, good: list[Document]
     ) -> Outcome:
-        document_id = ""
+        document_id = _named_id(value)
         try:
             document = document_of(collection, value, f"$.documents[{place}]")
-            document_id = document.document_id
             self.ports.index.check(collection, document)
         except Invalid as error:
             return Outcome(place, document_id, _placed(error, place))
         good.append(document)
-        return Outcome(place, document_id)
+        return Outcome(place, document.document_id)
 
     async def patch(
         self, collection: Collection, updates: Sequence[Any], root: str = "$.updates[{}]"
@@ -181,18 +180,22 @@ class Corpus:
         Several updates of one document add up. `root` names an update's place in messages.
         """
         merged: dict[str, dict[str, Any]] = {}
-        sent: list[str | FieldError] = []
+        sent: list[tuple[str, FieldError | None]] = []
         for place, update in enumerate(updates):
             try:
                 document_id, fields = _update_of(update, root.format(place))
                 before = merged.get(document_id) or self._whole(collection, document_id)
                 merged[document_id] = _merged(before, fields)
-                sent.append(document_id)
+                sent.append((document_id, None))
             except (Invalid, NotFound) as error:
-                sent.append(_first_place(error, f"{root.format(place)}.document_id"))
+                path = f"{root.format(place)}.document_id"
+                sent.append((_named_id(update), _first_place(error, path)))
         done = await self.upsert(collection, list(merged.values())) if merged else []
         errors = dict(zip(merged, [outcome.error for outcome in done], strict=True))
-        return [_updated(place, each, errors, root) for place, each in enumerate(sent)]
+        return [
+            Outcome(place, document_id, error or _at(errors[document_id], root.format(place)))
+            for place, (document_id, error) in enumerate(sent)
+        ]
 
     def _whole(self, collection: Collection, document_id: str) -> dict[str, Any]:
         found = self.get(collection, document_id)
@@ -311,17 +314,18 @@ def _first_place(error: Invalid | NotFound, path: str) -> FieldError:
     return FieldError(path, error.code, error.message, "upsert it first")
 
 
-def _updated(
-    place: int, sent: str | FieldError, errors: dict[str, FieldError | None], root: str
-) -> Outcome:
-    """The outcome of one update; a complaint about the whole document is placed at the update."""
-    if isinstance(sent, FieldError):
-        return Outcome(place, "", sent)
-    error = errors[sent]
+def _at(error: FieldError | None, path: str) -> FieldError | None:
+    """A complaint about a place of the merged document, as one about the update at `path`."""
     if error is None:
-        return Outcome(place, sent)
-    inside = error.path.partition("]")[2]
-    return Outcome(place, sent, msgspec.structs.replace(error, path=root.format(place) + inside))
+        return None
+    return msgspec.structs.replace(error, path=path + error.path.partition("]")[2])
+
+
+def _named_id(value: Any) -> str:
+    """The id a document names, "" when it names none that could be one."""
+    found = value.get("document_id") if isinstance(value, dict) else None
+    return str(found)[:512] if isinstance(found, str | int) else ""
+
 
 
 def _distinct(features: Sequence[Feature]) -> None:

@@ -16,7 +16,7 @@ from desireline.core.recipe import SearchStage
 from desireline.core.reward import rewards_of
 from desireline.core.snapshot import Served
 from desireline.core.times import iso
-from desireline.errors import AlreadyExists, Invalid, VersionConflict
+from desireline.errors import AlreadyExists, VersionConflict, invalid
 from desireline.ports import Clock, RetrieverCatalog
 from desireline.types.learning import LearningConfig, Rollout
 from desireline.types.retriever import Collection, Retriever
@@ -192,14 +192,14 @@ def required_inputs(retriever: Retriever, inputs: dict[str, Any]) -> dict[str, A
         if name not in filled and field.get("default") is not None:
             filled[name] = field["default"]
         if field.get("required") and filled.get(name) in (None, ""):
-            raise Invalid(
-                f"the input `{name}` is required ($.inputs.{name})", code="missing_input",
-                hint=f"send inputs.{name} ({field.get('type', 'string')})",
+            raise invalid(
+                f"$.inputs.{name}", "missing_input", f"the input `{name}` is required",
+                f"send inputs.{name} ({field.get('type', 'string')})",
             )  # fmt: skip
         options = field.get("enum")
         if options and name in filled and filled[name] not in options:
-            raise Invalid(
-                f"`{filled[name]}` is not allowed at $.inputs.{name}", code="wrong_value",
-                hint=f"one of: {', '.join(map(str, options))}",
+            raise invalid(
+                f"$.inputs.{name}", "wrong_value", f"`{filled[name]}` is not allowed",
+                f"one of: {', '.join(map(str, options))}",
             )  # fmt: skip
     return filled

@@ -25,6 +25,7 @@ from desireline.types.learning import Context, Weights
 WINDOW_MS = 60 * 60_000
 PIN_MS = 30 * 60_000
 ROWS = 1_000_000
+KEYS = 120_000
 IDS_AT_ONCE = 2_000
 DRAWS = 64
 
@@ -40,13 +41,22 @@ class Missed(msgspec.Struct, frozen=True):
     reward: float
 
 
+class Taught(msgspec.Struct, frozen=True):
+    """What lessons hold: executions that were closed, interactions, resets (when, by retriever and
+    user).
+    """
+
+    closed: set[str]
+    interactions: set[str]
+    resets: dict[tuple[str, str], int]
+
+
 class Found(msgspec.Struct, frozen=True):
-    """What the log holds of lately: acts and impressions by execution, what was taught already."""
+    """What the log holds of lately: acts and impressions by execution, and the lessons."""
 
     shown: dict[str, Rows]
     acts: dict[str, Rows]
-    closed: set[str]
-    taught: set[str]
+    lessons: Taught
     live: Live
 
 
@@ -62,21 +72,19 @@ async def rebuild(
     open_since = await _open_since(log, window_ms, now_ms)
     executions = await log.query("executions_since", since_ms=since, limit=ROWS)
     impressions = await log.query("impressions_since", since_ms=since, limit=ROWS)
-    interactions = await log.query("interactions_since", since_ms=open_since, limit=ROWS)
+    acts = await log.query("rewards_since", since_ms=open_since, limit=ROWS)
     older = await log.query(
         "executions_open", since_ms=open_since, before_ms=since, limit=ROWS
     )
     impressions += await _asked(log, "impressions_of_executions", _ids(older))
-    closed, taught = await _lessons(log, open_since)
-    found = Found(
-        _by_execution(impressions), _by_execution(interactions), closed, taught, live
-    )
+    lessons = await _lessons(log, open_since)
+    found = Found(_by_execution(impressions), _by_execution(acts), lessons, live)
     remembered = [_execution(row, found) for row in (*older, *executions)]
     for execution in remembered:
         recent.add(execution)
-    _pin(remembered, executions, live, now_ms)
-    await _remember_keys(recent, log, [i for i in interactions if _ms(i) >= since], now_ms)
-    return await _missed(log, interactions, remembered, found)
+    _pin(remembered, executions, found, now_ms)
+    await _remember_keys(recent, log, now_ms)
+    return await _missed(log, acts, remembered, found)
 
 
 async def _open_since(log: EventLog, window_ms: int, now_ms: int) -> int:
@@ -88,24 +96,25 @@ async def _open_since(log: EventLog, window_ms: int, now_ms: int) -> int:
     return max(0, last_ms - window_ms - WINDOW_MS)
 
 
-async def _lessons(log: EventLog, since_ms: int) -> tuple[set[str], set[str]]:
-    """Executions that were closed, and interactions that have taught."""
-    closed: set[str] = set()
-    taught: set[str] = set()
+async def _lessons(log: EventLog, since_ms: int) -> Taught:
+    found = Taught(set(), set(), {})
     for row in await log.query("lessons_since", since_ms=since_ms, limit=ROWS):
-        taught.update(row["interaction_ids"])
+        found.interactions.update(row["interaction_ids"])
         if row["kind"] == "close":
-            closed.add(row["execution_id"])
-    return closed, taught
+            found.closed.add(row["execution_id"])
+        elif row["kind"] == "reset":
+            whose = (row["retriever_id"], row["user_id"])
+            found.resets[whose] = max(_ms(row), found.resets.get(whose, 0))
+    return found
 
 
 async def _missed(
-    log: EventLog, interactions: Rows, remembered: Iterable[RecentExecution], found: Found
+    log: EventLog, acts: Rows, remembered: Iterable[RecentExecution], found: Found
 ) -> list[Missed]:
     known = {execution.execution_id: execution for execution in remembered}
     left = [
-        act for act in interactions
-        if act["teaches"] and act["interaction_id"] not in found.taught
+        act for act in acts
+        if act["interaction_id"] not in found.lessons.interactions
         and not (act["execution_id"] in known and known[act["execution_id"]].open)
     ]  # fmt: skip
     unknown = {act["execution_id"] for act in left} - known.keys()
@@ -157,10 +166,10 @@ def _execution(row: dict[str, Any], found: Found) -> RecentExecution:
     teaches = bool(row["variant"]) and row["purpose"] in ("traffic", "simulation")
     teaches = teaches and served is not None
     window = served.learning.attribution_window_seconds * 1000 if served else 0
-    acts = [act for act in found.acts.get(execution_id, ()) if act["teaches"]]
+    acts = found.acts.get(execution_id, [])
     rewards: dict[str, list[tuple[str, float]]] = defaultdict(list)
     for act in acts:
-        if act["interaction_id"] not in found.taught:
+        if act["interaction_id"] not in found.lessons.interactions:
             rewards[act["document_id"]].append((act["interaction_id"], act["reward"]))
     return RecentExecution(
         execution_id=execution_id, namespace=row["namespace"],
@@ -169,7 +178,7 @@ def _execution(row: dict[str, Any], found: Found) -> RecentExecution:
         context_keys=tuple(row["context_keys"]), searches=tuple(row["searches"]),
         variant=row["variant"],
         shown=[_shown(each, rewards) for each in found.shown.get(execution_id, ())],
-        teaches=teaches, open=teaches and execution_id not in found.closed,
+        teaches=teaches, open=teaches and execution_id not in found.lessons.closed,
         depth=served.learning.examined_depth if served else 10, purpose=row["purpose"],
         subject=subject_of(row["session_id"], row["user_id"], execution_id),
         engaged=any(act["occurred_at"] == act["received_at"] for act in acts),
@@ -189,7 +198,7 @@ def _shown(row: dict[str, Any], rewards: dict[str, list[tuple[str, float]]]) -> 
 # The weights that a session keeps.
 
 
-def _pin(executions: Iterable[RecentExecution], rows: Rows, live: Live, now_ms: int) -> None:
+def _pin(executions: Iterable[RecentExecution], rows: Rows, found: Found, now_ms: int) -> None:
     """Give the last execution of every subject its weights back, where they still hold.
 
     The weights are the row's (fusion takes them at the precision of the row); what propensities
@@ -199,13 +208,15 @@ def _pin(executions: Iterable[RecentExecution], rows: Rows, live: Live, now_ms: 
     last = {(each.retriever_id, each.subject): each for each in executions}
     for execution in last.values():
         row = by_id.get(execution.execution_id)
-        fresh = now_ms - execution.at_ms <= PIN_MS and not execution.engaged
+        whose = (execution.retriever_id, execution.user_id)
+        since_ms = max(now_ms - PIN_MS, found.lessons.resets.get(whose, 0))
+        fresh = execution.at_ms >= since_ms and not execution.engaged
         if row is not None and fresh and row["fusion"] == "learned":
             execution.weights = Weights(
                 values=tuple(row["weights"]), level=row["context_level"],
                 context_key=row["context_key"],
             )  # fmt: skip
-            execution.draws = _redrawn(execution, live, now_ms)
+            execution.draws = _redrawn(execution, found.live, now_ms)
 
 
 def _redrawn(execution: RecentExecution, live: Live, now_ms: int) -> Any:
@@ -222,9 +233,10 @@ def _redrawn(execution: RecentExecution, live: Live, now_ms: int) -> Any:
 # Keys of acts and answers.
 
 
-async def _remember_keys(
-    recent: RecentExecutions, log: EventLog, interactions: Rows, now_ms: int
-) -> None:
+async def _remember_keys(recent: RecentExecutions, log: EventLog, now_ms: int) -> None:
+    interactions = await log.query(
+        "interactions_since", since_ms=now_ms - duplicates.WINDOW_MS, limit=KEYS
+    )
     answers = await log.query(
         "client_events_since", since_ms=now_ms - duplicates.ANSWERS_MS, limit=ROWS
     )

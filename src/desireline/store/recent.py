@@ -98,6 +98,12 @@ class RecentMemory:
         """The subject's latest execution on this retriever."""
         return self._subjects.get((retriever_id, subject))
 
+    def unpin(self, retriever_id: str, user_id: str) -> None:
+        """The user's executions no longer decide the weights of the next one (O(n), rare)."""
+        for (retriever, _), execution in self._subjects.items():
+            if retriever == retriever_id and execution.user_id == user_id:
+                execution.engaged = True
+
     def due(self, now_ms: int, *, everything: bool = False) -> list[RecentExecution]:
         """Open executions whose window ended (or all), in closing order.
 

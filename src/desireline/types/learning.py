@@ -5,7 +5,7 @@ Values only; the formulas are in `core`. Times are integer milliseconds since 19
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
@@ -57,6 +57,12 @@ class LearningConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     rollout_pct: Annotated[float, msgspec.Meta(ge=0, le=100)] = 100.0
     shadow_mode: bool = False
     circuit_breaker_timeout_ms: Annotated[int, msgspec.Meta(ge=1, le=30000)] = 1000
+    not_available: ClassVar[frozenset[str]] = frozenset(
+        {"evaluation_dataset_id", "shipped_weight_set", "reward_preset"}
+    )
+    not_available_values: ClassVar[dict[str, tuple[str, ...]]] = {
+        "algorithm": ("epsilon_greedy", "ucb", "counterfactual")
+    }
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):

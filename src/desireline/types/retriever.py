@@ -5,7 +5,7 @@ Values only. They know neither the wire (`http/wire`) nor the index.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -106,11 +106,11 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     collection_identifiers: tuple[str, ...] = ()
 
 
-class StaticFusion(msgspec.Struct, frozen=True, kw_only=True):
+class StaticFusion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is served when weights are not learned: a method and its weights by feature_uri."""
 
     fusion: Literal["rrf", "dbsf", "weighted", "max"] = "rrf"
-    weights: dict[str, float] = {}
+    weights: dict[str, Annotated[float, msgspec.Meta(ge=0, le=1)]] = {}
 
 
 class Hit(msgspec.Struct, frozen=True, gc=False):

@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import signal
 import sys
+from typing import Any
 
 HELP = "watch a search learn from use, in the terminal (simulated users, no network)"
 DEFAULT_SEARCHES = 3000
@@ -36,44 +37,55 @@ def run(arguments: argparse.Namespace) -> int:
     """The demo; 0 after its closing sentence."""
     from rich.console import Console
 
-    from desireline.cli.demo import corpus, users
+    from desireline.cli.demo import api, corpus, users
     from desireline.cli.demo.child import Server
     from desireline.cli.demo.loop import Demo
     from desireline.cli.demo.screen import Screen
+    from desireline.errors import StartupError
 
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leave no server behind
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # leave no server behind
+        signal.signal(ending, lambda number, _: sys.exit(128 + number))
     screen = Screen(Console(file=sys.stdout))
     with Server(arguments.data, arguments.port) as server:
         with screen:
             documents = corpus.documents()
             everyone = users.population(documents, arguments.seed, arguments.taste)
-            demo = Demo(server.wait_until_ready(), screen, everyone, arguments.searches)
+            caller = server.wait_until_ready()
+            demo = Demo(caller, screen, everyone, arguments.searches)
             demo.prepare(documents)
             closing = demo.run()
-        screen.say("\n" + closing)
-        if not arguments.exit:
-            screen.say(invitation(server.url))
-            with contextlib.suppress(KeyboardInterrupt):
-                server.wait()
+        screen.say("\n" + closing, wrap=True)
+        if arguments.exit:
+            return 0
+        screen.say(invitation(server.url, api.try_out(caller)))
+        with contextlib.suppress(KeyboardInterrupt):
+            ended = server.wait()
+            raise StartupError(f"the server has ended by itself (exit code {ended})")
     return 0
 
 
-def invitation(url: str) -> str:
-    """The addresses to try while the server stays up."""
+def invitation(url: str, click: dict[str, Any]) -> str:
+    """The addresses to try while the server stays up, and a click that its search allows."""
+    from desireline.cli.demo import api
+
     return f"""
-The server stays up (Ctrl-C ends it): {url}/docs  {url}/readyz  {url}/metrics
+The server stays up until Ctrl-C (with --data DIR its data stays): {url}/  {url}/docs  {url}/metrics
 
 # search as someone who looks for classes
-curl -s {url}/v1/retrievers/demo-learned/execute -d '{{"inputs": {{"query": "temporary folder that \
-deletes itself", "user_id": "you", "user_segment": "classes"}}, "session_id": "yours"}}'
+curl -s {url}/v1/retrievers/{api.LEARNED}/execute -d '{_json(api.TRIAL)}'
 
 # click a result of it (the session tells which search it came from)
-curl -s {url}/v1/retrievers/interactions -d '{{"document_id": "tempfile.TemporaryDirectory", \
-"interaction_type": ["click"], "position": 0, "session_id": "yours", "user_id": "you"}}'
+curl -s {url}/v1/retrievers/interactions -d '{_json(click)}'
 
 # what has been learned
-curl -s {url}/v1/retrievers/demo-learned/learned-fusion/weights
+curl -s {url}/v1/retrievers/{api.LEARNED}/learned-fusion/weights
 """
+
+
+def _json(value: Any) -> str:
+    import json
+
+    return json.dumps(value)
 
 
 def _count(text: str) -> int:

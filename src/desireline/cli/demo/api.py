@@ -36,6 +36,13 @@ LABELS = {
 STATIC_FUSION = "dbsf"  # the strongest of the fusions that learn nothing
 
 
+TRIAL_ANSWER = "tempfile.TemporaryDirectory"
+TRIAL = {
+    "inputs": {"query": "create temporary directory", "user_id": "you", "user_segment": "classes"},
+    "session_id": "yours",
+}
+
+
 class Evaluated(msgspec.Struct, frozen=True):
     """An execution of a held-out query, as read back: what was shown, with which learned weights.
 
@@ -125,6 +132,17 @@ def send_clicks(caller: Caller, clicks: Sequence[dict[str, Any]]) -> None:
         caller.post("/v1/retrievers/interactions/batch", {"interactions": clicks})
 
 
+def try_out(caller: Caller) -> dict[str, Any]:
+    """Search as `TRIAL` does; returns a click on a result (the session keeps their order)."""
+    answer = caller.post(f"/v1/retrievers/{LEARNED}/execute", {**TRIAL, "purpose": "test"})
+    shown = [found["document_id"] for found in answer["documents"]]
+    liked = next((at for at, name in enumerate(shown) if name == TRIAL_ANSWER), 0)
+    return {
+        "document_id": shown[liked], "interaction_type": ["click"], "position": liked,
+        "session_id": "yours", "user_id": "you",
+    }  # fmt: skip
+
+
 def learn_now(caller: Caller) -> None:
     """Close open executions and learn from them (else: at a user's next search, or later)."""
     caller.post("/v1/admin/flush", {"close_executions": True})
@@ -145,9 +163,16 @@ def click(
 
 
 def evaluate(
-    caller: Caller, retriever: str, queries: Sequence[Query], round_name: str
+    caller: Caller,
+    retriever: str,
+    queries: Sequence[Query],
+    round_name: str,
+    advance: Callable[[int], None] = lambda steps: None,
 ) -> Iterator[Evaluated]:
-    """Run held-out queries (purpose `evaluation`: nothing is learned from them), then read back."""
+    """Run held-out queries (purpose `evaluation`: nothing is learned from them), then read back.
+
+    `advance(1)` is called twice for each query.
+    """
     started = []
     for number, query in enumerate(queries):
         answer = caller.post(f"/v1/retrievers/{retriever}/execute", {
@@ -160,7 +185,9 @@ def evaluate(
             "purpose": "evaluation",
         })  # fmt: skip
         started.append((query, answer["execution_id"]))
+        advance(1)
     for query, execution_id in started:
+        advance(1)
         yield _evaluated(query, caller.get(f"/v1/retrievers/{retriever}/executions/{execution_id}"))
 
 

@@ -5,8 +5,8 @@ Knows processes and ports; nothing of what is asked of the server.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from desireline.cli.caller import Caller, Refused
+from desireline.cli.serve import free_port
 from desireline.errors import StartupError, Unavailable
 
 HOST = "127.0.0.1"
@@ -28,9 +29,9 @@ class Server:
     """A running server. Without `data` its directory is temporary and removed at the end."""
 
     def __init__(self, data: str, port: int) -> None:
+        self.port = port_for(port)
         self._is_temporary = not data
         self.data = Path(data or tempfile.mkdtemp(prefix="desireline-demo-"))
-        self.port = port or free_port()
         self.url = f"http://{HOST}:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -80,26 +81,28 @@ class Server:
                 time.sleep(0.05)
             else:
                 return caller
-        message = f"the server did not start: {self._last_words()}"
-        raise StartupError(message, hint=f"the whole log: {self.log}")
+        error, hint = self._last_words()
+        if not hint and not self._is_temporary:
+            hint = f"the whole log: {self.log}"
+        raise StartupError(f"the server did not start: {error}", hint=hint)
 
     def wait(self) -> int:
         """Until the server ends (Ctrl-C ends both)."""
         return self._process.wait() if self._process is not None else 0
 
-    def _last_words(self) -> str:
-        lines = self.log.read_text(errors="replace").strip().splitlines()
-        return lines[-1] if lines else "it said nothing"
+    def _last_words(self) -> tuple[str, str]:
+        """The error and the hint that the server ended with."""
+        lines = self.log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
+        said = dict(line.split(": ", 1) for line in lines if line.startswith(("error: ", "hint: ")))
+        return said.get("error", lines[-1]), said.get("hint", "")
 
 
-def free_port() -> int:
-    """8080 when nobody has it, else any free port of loopback."""
-    for wanted in (USUAL_PORT, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, wanted))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise StartupError("no free port on loopback", hint="name one with --port")
+def port_for(chosen: int) -> int:
+    """The chosen port; for 0 the usual one when nobody has it, else any. Raises StartupError.
+
+    Asked before the server starts: whoever has the port may answer like our own server.
+    """
+    if not chosen:
+        with contextlib.suppress(StartupError):
+            return free_port(HOST, USUAL_PORT)
+    return free_port(HOST, chosen)

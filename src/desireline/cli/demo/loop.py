@@ -21,8 +21,8 @@ from desireline.cli.demo.screen import Screen
 from desireline.cli.demo.users import PlannedSearch, Population, Query
 from desireline.core.metrics import ndcg_at
 
-CHECKPOINTS = 8
-QUERIES_ON_THE_WAY = 90
+CHECKPOINTS = (0.0, 0.01, 0.03, 0.1, 0.25, 0.5, 0.75, 1.0)  # most is learned early
+QUERIES_ON_THE_WAY = 72
 SEARCHES_PER_BATCH = 20
 REDRAW_SECONDS = 0.1
 
@@ -44,15 +44,14 @@ class Demo:
         """Import the documents, make the retrievers, judge the baselines once."""
         modules = len({document.module for document in documents})
         title = (
-            f"{len(documents):,} documents: the docstrings of {modules} modules of this Python's"
+            f"{len(documents):,} documents: docstrings of {modules} modules of this Python's"
             f" own library\n{len(self._everyone.people)} simulated users in three segments; taste:"
             f" {self._everyone.taste}"
         )
         self._show(title=title, phase="importing documents", total=len(documents))
         uris = api.make_library(self._caller, documents, self._advance)
         api.make_retrievers(self._caller, uris)
-        self._show(phase="judging what learns nothing", total=0)
-        for one in api.evaluate(self._caller, api.STATIC, self._everyone.held_out, "static"):
+        for one in self._all_held_out("judging what learns nothing", api.STATIC):
             self._static[one.query.text] = self._ndcg(one.query, one.shown)
             self._equal[one.query.text] = self._ndcg(one.query, one.shadow)
 
@@ -60,7 +59,7 @@ class Demo:
         """All searches with a judgement at every checkpoint; returns the closing sentence."""
         planned = users.plan(self._everyone, self._searches)
         self._judge(0)
-        steps = [round(self._searches * n / CHECKPOINTS) for n in range(CHECKPOINTS + 1)]
+        steps = [round(self._searches * share) for share in CHECKPOINTS]
         for start, end in itertools.pairwise(steps):
             if end > start:
                 self._simulate(planned[start:end])
@@ -69,11 +68,14 @@ class Demo:
 
     def _conclude(self) -> str:
         """All held-out queries at once, for the first and only time."""
-        self._show(phase="judging on all held-out queries")
-        found = api.evaluate(self._caller, api.LEARNED, self._everyone.held_out, "end")
-        judged = self._judged(list(found))
-        self._show(phase="done")
+        judged = self._judged(list(self._all_held_out("the last judgement", api.LEARNED)))
+        self._show(phase="done", done=self._searches, total=self._searches)
         return report.sentence(judged, self._searches, self._everyone.seed)
+
+    def _all_held_out(self, phase: str, retriever: str) -> Iterator[api.Evaluated]:
+        queries = self._everyone.held_out
+        self._show(phase=phase, done=0, total=2 * len(queries), rate=0.0)
+        return api.evaluate(self._caller, retriever, queries, "all", self._advance)
 
     def _simulate(self, planned: Sequence[PlannedSearch]) -> None:
         """Search and click; a click is sent before the same user searches again."""
@@ -115,7 +117,7 @@ class Demo:
         return ndcg_at(grades, users.all_grades(self._everyone, query), 10)
 
     def _advance(self, count: int) -> None:
-        self._show(done=self._view.done + count)
+        self._draw(done=self._view.done + count)
 
     def _draw(self, **changes: Any) -> None:
         """Note the change; draw it only if the last drawing is a while ago."""

@@ -100,9 +100,9 @@ def sentence(judged: Judged, searches: int, seed: int) -> str:
     scores, only a gain over equal weights as well comes from learning.
 
     >>> print(sentence(Judged([0.7, 0.8] * 60, [0.5, 0.7] * 60, [0.6, 0.8] * 60), 3000, 0))
-    After 3,000 searches of simulated users the learned ranking is better than before: NDCG@10 .750\
- against .600 of the static ranking it started from, +.150 [+.141, +.159], and against .700 of equal\
- weights, +.050 [+.041, +.059] (95 % intervals, 120 held-out queries).
+    After 3,000 searches of simulated users the learned ranking is better than before: NDCG@10\
+ .750 against .600 of the static ranking it started from, +.150 [+.141, +.159], and against .700\
+ of equal weights, +.050 [+.041, +.059] (95 % intervals, 120 held-out queries).
     """
     static = difference(judged.learned, judged.static, seed)
     equal = difference(judged.learned, judged.equal, seed)

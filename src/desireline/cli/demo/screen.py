@@ -18,9 +18,10 @@ from rich.text import Text
 
 from desireline.cli.demo.report import Point, Range, View, plain
 
-PLOT_ROWS = 9
+MOST_ROWS, FEWEST_ROWS = 9, 5
+OTHER_LINES = 19
 COLUMN_WIDTH = 6
-BAR_WIDTH = 6
+BAR_WIDTH = 4
 MARKS = {"●": "learned", "│": "95 % interval", "═": "equal weights", "╌": "static"}
 STYLES = {"●": "bold green", "│": "green", "═": "blue", "╌": "yellow"}
 
@@ -51,7 +52,7 @@ class Screen:
     def show(self, view: View) -> None:
         """Draw this now."""
         if self._console.is_terminal:
-            self._live.update(render(view), refresh=True)
+            self._live.update(render(view, self._console.height), refresh=True)
             return
         text = line(view)
         if text != self._last_line:
@@ -61,18 +62,19 @@ class Screen:
             self.say(point_line(point, view.weights))
         self._points = len(view.curve)
 
-    def say(self, text: str) -> None:
-        """Words that stay."""
-        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+    def say(self, text: str, *, wrap: bool = False) -> None:
+        """Words that stay; unless wrapped, long lines stay whole, to be copied."""
+        soft = not (wrap and self._console.is_terminal)
+        self._console.print(text, highlight=False, markup=False, soft_wrap=soft)
 
 
-def render(view: View) -> RenderableType:
-    """The whole screen."""
+def render(view: View, height: int = 40) -> RenderableType:
+    """The whole screen; on a low terminal (lines) the curve gets fewer rows."""
     parts: list[RenderableType] = [Text(view.title, style="bold"), Text(), _progress(view)]
     if view.weights:
         parts += [Text(), weights_table(view.weights)]
     if view.curve:
-        parts += [Text(), plot(view.curve)]
+        parts += [Text(), plot(view.curve, min(MOST_ROWS, max(FEWEST_ROWS, height - OTHER_LINES)))]
     return Panel(Group(*parts), title="desireline demo", border_style="dim", expand=False, width=78)
 
 
@@ -112,10 +114,10 @@ def weights_table(weights: Mapping[str, Mapping[str, Range]]) -> Table:
     return table
 
 
-def plot(curve: Sequence[Point]) -> Text:
+def plot(curve: Sequence[Point], height: int = MOST_ROWS) -> Text:
     """NDCG@10 of held-out queries over searches: learned (●, │ its interval) and the baselines."""
     low, high = _extent(curve)
-    rows = [[" "] * (COLUMN_WIDTH * len(curve)) for _ in range(PLOT_ROWS)]
+    rows = [[" "] * (COLUMN_WIDTH * len(curve)) for _ in range(height)]
     for number, point in enumerate(curve):
         _draw(rows, number * COLUMN_WIDTH, point, low, high)
     text = Text("NDCG@10 on queries nobody searched\n")
@@ -123,7 +125,7 @@ def plot(curve: Sequence[Point]) -> Text:
         text.append(f" {mark} ", style=STYLES[mark]).append(words)
     text.append("\n")
     for index, row in enumerate(rows):
-        value = high - (high - low) * index / (PLOT_ROWS - 1)
+        value = high - (high - low) * index / (height - 1)
         text.append(f"{plain(value):>6} ┤", style="dim")
         for letter in "".join(row).rstrip():
             text.append(letter, style=STYLES.get(letter))
@@ -136,8 +138,8 @@ def plot(curve: Sequence[Point]) -> Text:
 
 def _draw(rows: list[list[str]], left: int, point: Point, low: float, high: float) -> None:
     def row_of(value: float) -> int:
-        place = (high - value) / (high - low) * (PLOT_ROWS - 1)
-        return max(0, min(PLOT_ROWS - 1, round(place)))
+        place = (high - value) / (high - low) * (len(rows) - 1)
+        return max(0, min(len(rows) - 1, round(place)))
 
     for value, mark in ((point.static, "╌"), (point.equal, "═")):
         rows[row_of(value)][left : left + COLUMN_WIDTH] = mark * COLUMN_WIDTH

@@ -24,7 +24,7 @@ function shape(schema, schemas, depth = 0) {
 function entry(path, method, operation, schemas) {
   const details = node("details");
   const summary = node("summary");
-  summary.append(node("span", method.toUpperCase(), "method"), node("code", path), node("span", `  ${operation.summary ?? ""}`, "soft"));
+  summary.append(node("span", method.toUpperCase(), "method"), node("code", path), node("span", ` ${(operation.description ?? operation.summary ?? "").split(/[.;:](\s|$)/)[0]}`, "soft"));
   details.append(summary, node("p", operation.description));
   const parameters = (operation.parameters ?? []).map((each) => `${each.name} (${each.in}): ${shape(each.schema, schemas, 1)}`);
   const body = operation.requestBody?.content?.["application/json"]?.schema;

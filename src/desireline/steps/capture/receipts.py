@@ -5,6 +5,8 @@ Everything is derived from the row, so that an answer can be given again from th
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 
 from desireline.types.log import Interaction
@@ -79,11 +81,13 @@ def warning_of(row: Interaction, *, deduplicated: bool = False) -> str | None:
     """
     if row.teaches and not row.conformance and not deduplicated:
         return None
-    codes = [*row.conformance]
-    if deduplicated:
-        codes.insert(0, "deduplicated")
-    elif not row.teaches:
-        codes.insert(0, row.teaches_reason)
+    first = "deduplicated" if deduplicated else "" if row.teaches else row.teaches_reason
+    return _said((first, *row.conformance))
+
+
+@lru_cache(maxsize=1024)
+def _said(codes: tuple[str, ...]) -> str | None:
+    """The sentences of these codes; all combinations are few."""
     return "; ".join(_SENTENCES[code] for code in codes if code in _SENTENCES) or None
 
 

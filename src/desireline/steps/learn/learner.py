@@ -95,6 +95,8 @@ class Learner:
             await self.ports.intake.synced(ticket)
             self._unfolded.append(Appended(row, ticket, waiting))
             await self._fold()
+        self.ports.recent.unpin(served.retriever.retriever_id, user_id)
+        self.ports.sessions.end(served.retriever.retriever_id, user_id)
 
     def _mark_of(self, served: Served, kind: str, user_id: str) -> Waiting:
         retriever, now_ms = served.retriever, self.ports.clock()

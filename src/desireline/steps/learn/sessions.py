@@ -26,6 +26,7 @@ class Sessions:
         self._clock = clock
         self._known: OrderedDict[Key, policy.Session | None] = OrderedDict()
         self._noted: dict[Key, list[Act]] = {}
+        self._users: dict[Key, str] = {}
 
     def rewarded(
         self, execution: RecentExecution, document_id: str, interaction_id: str, reward: float
@@ -47,9 +48,20 @@ class Sessions:
             acts.append((execution, kind, taught, self._clock()))
         self._known.setdefault(key, None)
         self._known.move_to_end(key)
+        self._users[key] = execution.user_id
         while len(self._known) > MOST_SESSIONS:
-            gone, _ = self._known.popitem(last=False)
-            self._noted.pop(gone, None)
+            self._drop(next(iter(self._known)))
+
+    def _drop(self, key: Key) -> None:
+        self._known.pop(key, None)
+        self._noted.pop(key, None)
+        self._users.pop(key, None)
+
+    def end(self, retriever_id: str, user_id: str) -> None:
+        """Forget what the visits of a user have taught so far (a reset)."""
+        for key in [key for key, user in self._users.items() if user == user_id]:
+            if key[0] == retriever_id:
+                self._drop(key)
 
     def of(self, served: Served, session_id: str) -> policy.Session | None:
         """The session's state with everything noted so far worked in."""

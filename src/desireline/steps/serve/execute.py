@@ -13,14 +13,15 @@ from typing import Any
 import msgspec
 
 from desireline.core import filters, templates
+from desireline.core.fusion import Fused
 from desireline.core.matching import matches
 from desireline.core.recipe import FilterStage, Recipe, SearchStage
 from desireline.core.snapshot import Served
-from desireline.errors import IntakeFull, Invalid, StorageFull
+from desireline.errors import IntakeFull, Invalid, StorageFull, invalid
 from desireline.ports import Clock, Intake, Live, Metrics, RecentExecutions, SearchIndex
-from desireline.steps.serve import rank, record, retrieve
+from desireline.steps.serve import absent, rank, record, retrieve
 from desireline.steps.serve.decide import Decider
-from desireline.steps.serve.request import Answer, Choice, Degraded, Request
+from desireline.steps.serve.request import Answer, Choice, Degraded, Request, Retrieved
 from desireline.types.retriever import Collection, Document, FilterTree
 
 DEFAULT_LIST = 25
@@ -65,6 +66,8 @@ class Serve:
             if stage.fusion == "learned":
                 choice = self.decider.choose(served, request, execution_id, now_ms)
             answer, ranked = work.searching(stage, choice, execution_id)
+        if not answer.shown:
+            answer.warnings = [*answer.warnings, *work.absent_fields()]
         answer.latency_ms = milliseconds() - started
         self._log(answer, ranked)
         self.ports.metrics.count(
@@ -100,7 +103,13 @@ class _Work:
         self.collections = _collections(ports.live, served, request.namespace)
         self.stages: list[dict[str, Any]] = []
         self.relaxations: list[str] = []
+        self.skipped: list[Degraded] = []
+        self.trees: list[FilterTree] = []
         self.context = {"now_ms": now_ms}
+
+    def absent_fields(self) -> list[str]:
+        """Why a filter may have left nothing: fields that no document of these collections has."""
+        return absent.warnings(self.ports.index, self.collections, self.trees)
 
     # Listing: a retriever of filters only.
 
@@ -125,8 +134,7 @@ class _Work:
     ) -> tuple[Answer, rank.Ranked]:
         """Search, fuse, filter, cut to the page."""
         started = milliseconds()
-        plan = self._plan(stage)
-        found = retrieve.retrieve(self.ports.index, plan, milliseconds, complete=choice is not None)
+        found = self._found(stage, complete=choice is not None)
         ranked = rank.rank(stage, self.served, found, choice, execution_id)
         union = len(ranked.served.ids)
         kept = min(stage.final_top_k, union)
@@ -134,13 +142,13 @@ class _Work:
             stage.stage_name, union, kept, milliseconds() - started,
             search_ms=[round(ms, 3) for ms in found.search_ms], by_id_ms=round(found.extra_ms, 3),
         )  # fmt: skip
-        places, shown = self._page(ranked.served.ids[:kept], found.homes)
+        places, shown, total = self._page(ranked.served, kept, found.homes)
         share = self.served.learning.exploration_traffic
         depth = max(places, default=-1) + 1
         certain = rank.propensities(ranked, choice, depth, share)
         answer = self._answer(
             execution_id, fused=ranked.served, shown=shown, places=places, homes=found.homes,
-            weights=ranked.weights, method=ranked.method, choice=choice, total=kept,
+            weights=ranked.weights, method=ranked.method, choice=choice, total=total,
             propensities=[certain[place] for place in places], explored_at=ranked.explored_at,
             shadow=ranked.shadow, degraded=found.degraded, warnings=found.warnings,
         )  # fmt: skip
@@ -150,6 +158,25 @@ class _Work:
                  "ceiling": union, "stage": stage.stage_name}
             )  # fmt: skip
         return answer, ranked
+
+    def _found(self, stage: SearchStage, *, complete: bool) -> Retrieved:
+        try:
+            plan = self._plan(stage)
+            return retrieve.retrieve(self.ports.index, plan, milliseconds, complete=complete)
+        except Invalid as error:
+            self._skip(stage, error)
+            return retrieve.nothing(stage)
+
+    def _skip(self, stage: SearchStage | FilterStage, error: Invalid) -> None:
+        """Go on without a stage that says `on_error: skip`; any other raises."""
+        if stage.on_error != "skip":
+            raise error
+        self.skipped.append(
+            Degraded(
+                resource="stage", id=stage.stage_name, reason=f"skipped: {error.message}",
+                next_step=error.hint or "see the message", stage=stage.stage_name,
+            )
+        )  # fmt: skip
 
     def _plan(self, stage: SearchStage) -> retrieve.Plan:
         shared = self._pre_filter(self.served.recipe, stage)
@@ -172,16 +199,21 @@ class _Work:
             )
         except templates.Missing:
             query = ""
+        if isinstance(query, dict | bool):
+            raise invalid(
+                f"{path}.query", "wrong_type", "a query is a text or a vector",
+                f"send the input that {search.query} reads as a string",
+            )  # fmt: skip
         if query or query == 0:
             return query if isinstance(query, (str, list)) else str(query)
         if search.on_empty == "skip" or search.optional:
             self.relaxations.append(f"search {search.feature_uri}: no query, skipped")
             return None
-        raise Invalid(
+        raise invalid(
+            f"{path}.query", "missing_input",
             f"the query of `{search.feature_uri}` is empty: {search.query}",
-            code="missing_input",
-            hint="send the input it reads (usually inputs.query), or set on_empty: skip",
-        )
+            "send the input it reads (usually inputs.query), or set on_empty: skip",
+        )  # fmt: skip
 
     def _pre_filter(self, recipe: Recipe, stage: SearchStage | None) -> FilterTree | None:
         """The request's filter, those of the attribute filters before the search, the
@@ -197,13 +229,18 @@ class _Work:
             where = retrieve.both(where, self._tree(stage.pre_filters, path))
         return where
 
-    def _stage_tree(self, stage: FilterStage) -> FilterTree | None:
+    def _stage_tree(self, stage: FilterStage, *, scored: bool = False) -> FilterTree | None:
         conditions = stage.conditions
+        path = f"$.stages.{stage.stage_name}.conditions"
         if stage.case_insensitive and isinstance(conditions, dict):
             conditions = {"AND": [conditions], "case_sensitive": False}
-        return self._tree(conditions, f"$.stages.{stage.stage_name}.conditions")
+        try:
+            return self._tree(conditions, path, scored=scored)
+        except Invalid as error:
+            self._skip(stage, error)
+            return None
 
-    def _tree(self, conditions: Any, path: str) -> FilterTree | None:
+    def _tree(self, conditions: Any, path: str, *, scored: bool = False) -> FilterTree | None:
         if conditions is None or conditions == {}:
             return None
         tree = filters.parse(conditions, path, templates=True)
@@ -213,29 +250,41 @@ class _Work:
 
         filled, dropped = filters.fill(tree, render, path)
         self.relaxations.extend(f"filter on {name}: input missing, not applied" for name in dropped)
-        return filled
+        if not scored and "score" in filters.fields_of(filled):
+            raise invalid(
+                path, "wrong_place", "`score` is known only after the search",
+                "filter on it in an attribute_filter stage after the feature_search",
+            )  # fmt: skip
+        self.trees.append(filled)
+        return filters.bare_collections(filled)
 
     def _page(
-        self, ids: Sequence[str], homes: Mapping[str, str]
-    ) -> tuple[list[int], list[Document]]:
-        """Rows of the fused list that are shown, with their documents, after the later filters."""
-        later = self._later_filters()
+        self, fused: Fused, kept: int, homes: Mapping[str, str]
+    ) -> tuple[list[int], list[Document], int]:
+        """Rows of the fused list that are shown, with their documents, after the later filters;
+        and how many there are before the page is cut.
+        """
+        later, ids = self._later_filters(), fused.ids[:kept]
         limit = self.request.limit or len(ids)
         wanted = ids if later else ids[:limit]
         documents = self._documents(wanted, homes)
         pairs = [(row, documents[i]) for row, i in enumerate(wanted) if i in documents]
         for stage, tree in later:
             started, before = milliseconds(), len(pairs)
-            pairs = [pair for pair in pairs if matches(fields_of(pair[1]), tree)]
+            pairs = [
+                (row, document) for row, document in pairs
+                if matches({**fields_of(document), "score": float(fused.scores[row])}, tree)
+            ]  # fmt: skip
             self._stage(stage.stage_name, before, len(pairs), milliseconds() - started)
+        total = len(pairs) if later else kept
         pairs = pairs[:limit]
-        return [row for row, _ in pairs], [document for _, document in pairs]
+        return [row for row, _ in pairs], [document for _, document in pairs], total
 
     def _later_filters(self) -> list[tuple[FilterStage, FilterTree]]:
         stages = self.served.recipe.stages
         search = next(i for i, stage in enumerate(stages) if isinstance(stage, SearchStage))
         later = [stage for stage in stages[search:] if isinstance(stage, FilterStage)]
-        trees = [(stage, self._stage_tree(stage)) for stage in later]
+        trees = [(stage, self._stage_tree(stage, scored=True)) for stage in later]
         return [(stage, tree) for stage, tree in trees if tree is not None]
 
     def _documents(self, ids: Sequence[str], homes: Mapping[str, str]) -> dict[str, Document]:
@@ -260,7 +309,7 @@ class _Work:
         return Answer(
             execution_id=execution_id, served=self.served, request=self.request,
             at_ms=self.now_ms, stages=self.stages, latency_ms=0.0, relaxations=self.relaxations,
-            **(given | parts),
+            **(given | parts | {"degraded": [*self.skipped, *parts.get("degraded", [])]}),
         )  # fmt: skip
 
 

@@ -163,7 +163,9 @@ def remembered(answer: Answer, ranked: Ranked, ticket: Ticket | None) -> RecentE
         )
         for place, position in enumerate(answer.places)
     ]
-    teaches = ticket is not None and choice is not None and request.purpose in ("traffic", "simulation")
+    teaches = (
+        ticket is not None and choice is not None and request.purpose in ("traffic", "simulation")
+    )
     return RecentExecution(
         execution_id=answer.execution_id, namespace=request.namespace,
         retriever_id=answer.served.retriever.retriever_id, at_ms=answer.at_ms,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from desireline.core.recipe import SearchStage
-from desireline.errors import Invalid
+from desireline.errors import Invalid, invalid
 from desireline.ports import SearchIndex
 from desireline.steps.serve.request import Degraded, Retrieved
 from desireline.types.retriever import And, Collection, Feature, FilterTree, Run, Search
@@ -52,6 +52,12 @@ def retrieve(
         found.complete = _completed(index, plan, targets, found)
         found.extra_ms = milliseconds() - before
     return found
+
+
+def nothing(stage: SearchStage) -> Retrieved:
+    """What a skipped stage finds."""
+    empty = [Run(search.feature_uri, [], [], 0) for search in stage.searches]
+    return Retrieved(returned=empty, complete=empty, homes={})
 
 
 def _targets(plan: Plan, place: int, found: Retrieved) -> list[Target]:
@@ -114,10 +120,10 @@ def _search(index: SearchIndex, plan: Plan, place: int, target: Target) -> list:
     try:
         return index.search(collection, feature, query, search.top_k, plan.filters[place])
     except Invalid as error:
-        raise Invalid(
-            f"search `{search.feature_uri}`: {error.message}", code=error.code, hint=error.hint,
-            fields=error.fields,
-        ) from error  # fmt: skip
+        path = f"$.stages.{plan.stage.stage_name}.searches[{place}].query"
+        raise invalid(
+            path, error.code, f"search `{search.feature_uri}`: {error.message}", error.hint
+        ) from error
 
 
 def _listed(search: Search, best: dict[str, float]) -> Run:

@@ -1,5 +1,5 @@
 -- The log: one table a struct of `types/log.py`, one column a field, the same defaults (a frame leaves
--- out what is at its default). Order keys and meanings: docs/adr/0006-row-shapes.md.
+-- out what is at its default). Order keys and meanings: docs/adr/0009-row-shapes.md.
 -- $replicated, $on_cluster, $local and $window are empty or local on one machine (store/clickhouse.py).
 
 -- executions: one run of a retriever for one request
