@@ -23,6 +23,7 @@ from desireline.errors import Unavailable
 
 HOST = "127.0.0.1"
 START_SECONDS, STOP_SECONDS = 60.0, 60.0
+UPKEEP_SECONDS = 6.0
 UPSERT = 500
 
 
@@ -44,6 +45,7 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leave no server behind
         command = [
             sys.executable, "-m", "desireline.cli", "serve", "--host", HOST,
             "--port", str(self.port), "--data", str(self.folder / "data"),
@@ -91,7 +93,9 @@ class Server:
     def settle(self, most_seconds: float = 120.0) -> float:
         """Wait until the server and its children hardly compute (a fresh index is optimised in the
         background); seconds waited, 0 where /proc is missing."""
-        began, last = time.monotonic(), self._cpu_seconds()
+        began = time.monotonic()
+        time.sleep(UPKEEP_SECONDS)  # by then a turn of upkeep has begun what there is to do
+        last = self._cpu_seconds()
         while time.monotonic() - began < most_seconds:
             time.sleep(1.0)
             now = self._cpu_seconds()

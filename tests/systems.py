@@ -57,7 +57,7 @@ async def _fill(system: System) -> None:
 
 
 def a_thing(number: int) -> dict[str, Any]:
-    """Even documents repeat "red lamp" in the title, odd ones in the caption, the more the later."""
+    """Even documents repeat "red lamp" in the title, odd ones in the caption."""
     often = " ".join(["red lamp"] * (1 + number // 2 % 6))
     seldom = f"red {WORDS[number % 5]} number{number} of a kind with many other words"
     title, caption = (often, seldom) if number % 2 == 0 else (seldom, often)

@@ -45,6 +45,7 @@ from desireline.store.flusher import Flusher, Pace
 from desireline.store.intake import Bounds, SegmentIntake
 from desireline.store.live import LiveBook
 from desireline.store.memory import rebuild
+from desireline.store.pending import PendingJoin
 from desireline.store.recent import RecentMemory
 from desireline.types.catalog import KeyRecord, NamespaceRecord
 from desireline.types.retriever import Collection
@@ -98,6 +99,7 @@ class System:
         )  # fmt: skip
         self.control = Control(self.catalog.learning, self.live, self.learner, clock)
         self.report = Report(clock)
+        self.pending = PendingJoin(self.event_log, self.live)
         self.captured = self._capture_ports()
         self.capture, self.readings = Capture(self.captured), Readings(self.captured)
         self.serve = Serve(
@@ -142,10 +144,17 @@ class System:
 
     async def flush(self, *, close_executions: bool) -> dict[str, Any]:
         """Everything acknowledged visible, open executions closed, learning applied."""
+        await self.intake.flushed(timeout_ms=60_000)
+        await self.join_pending()
         closed = await self.learner.tick(everything=close_executions)
         flushed = await self.intake.flushed(timeout_ms=60_000)
         snapshot = max((s.snapshot_id for s in self.live.retrievers()), default=0)
         return {"flushed": flushed, "closed": closed, "snapshot": snapshot}
+
+    async def join_pending(self) -> None:
+        """Teach what came for executions that only the log knew."""
+        for each in await self.pending.found(clock()):
+            self.learner.late(each.execution, each.document_id, each.interaction_id, each.reward)
 
     async def reload(self) -> None:
         """Namespaces and keys as the catalogue has them now (another process may have

@@ -81,7 +81,10 @@ def test_predicted_and_observed_frequencies_of_ranks_agree(tmp_path: Path, algor
     assert len(groups) >= 30
     assert (groups[:, 1] < 0.9).mean() > 0.5, "the draws are not wide: nothing is tested"
     differences = np.abs(groups[:, 0] - groups[:, 1])
-    print(f"{algorithm}: {len(groups)} ranks, mean {differences.mean():.4f}, max {differences.max():.4f}")
+    print(
+        f"{algorithm}: {len(groups)} ranks, difference {differences.mean():.4f} on average,"
+        f" at most {differences.max():.4f}"
+    )
     assert differences.max() < TOLERANCE
 
 
@@ -116,9 +119,10 @@ def questions() -> Iterator[dict[str, Any]]:
 @pytest.mark.parametrize("base", ["minmax", "raw"])
 def test_a_learned_ranking_follows_from_its_row(tmp_path: Path, base: str) -> None:
     async def story() -> None:
-        async with taught(
-            tmp_path, algorithm="logistic", exploration_traffic=0.3, base=base
-        ) as (system, served):
+        async with taught(tmp_path, algorithm="logistic", exploration_traffic=0.3, base=base) as (
+            system,
+            served,
+        ):
             answers = [search(system, served, **each) for each in questions()]
             assert await system.intake.flushed(timeout_ms=10_000)
             assert any(answer.explored_at >= 0 for answer in answers)
@@ -180,7 +184,10 @@ def test_what_learned_traffic_would_have_been_follows_from_a_static_row(tmp_path
                 )
                 assert row["fusion"] == "rrf"
                 assert recomputed(row) == answer.fused.ids  # type: ignore[union-attr]
-                extras, shadow = msgspec.json.decode(row["payload"]), msgspec.json.decode(row["shadow"])
+                extras, shadow = (
+                    msgspec.json.decode(row["payload"]),
+                    msgspec.json.decode(row["shadow"]),
+                )
                 raw = np.array(row["candidate_scores"], dtype=np.float64).T
                 ranks = np.array(row["candidate_ranks"], dtype=np.uint16).T
                 found = Candidates(

@@ -40,7 +40,7 @@ def started(folder, *arguments):
     return process, out
 
 
-def wait_for(process, out, words, seconds=150):
+def wait_for(process, out, words, seconds=210):
     """Until the demo has said this."""
     until = time.monotonic() + seconds
     while words not in out.read_text():

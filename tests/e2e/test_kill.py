@@ -39,7 +39,7 @@ def saturation(server: Server) -> float:
 
 
 def one_round(server: Server, number: int, point: str, passages: int) -> tuple[list[str], float]:
-    """Start, load, die; the ids that were acknowledged and their rate (none: died while starting)."""
+    """Start, load, die; acknowledged ids and their rate (none: it died while starting)."""
     try:
         live = server.start(fail_point=f"{point}:{passages}")
     except AssertionError:
@@ -94,7 +94,8 @@ def check(data: Path, acknowledged: list[str]) -> None:
         copies = log._ask("SELECT lower(hex(interaction_id)) AS id FROM interactions_by_document")
         assert Counter(row["id"] for row in copies) == held
         raw = log._ask(
-            "SELECT arrayJoin(interaction_type) AS type, count() AS n FROM interactions GROUP BY type"
+            "SELECT arrayJoin(interaction_type) AS type, count() AS n"
+            " FROM interactions GROUP BY type"
         )
         counted = log._ask(
             "SELECT interaction_type AS type, toUInt64(sum(interactions)) AS n"

@@ -1,4 +1,4 @@
-"""State is the fold of the lessons: with snapshots or without, after a stop or a kill, bit for bit."""
+"""State is the fold of the lessons: with snapshots or without, after a stop or a kill."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LATE_TYPES = ("add_to_cart", "purchase", "wishlist", "skip")
 
 
 class Story:
-    """What was done to a server so far: executions with their answers, interactions by retriever."""
+    """What was done to a server so far: executions with their answers, and interactions."""
 
     def __init__(self, live: Live, retrievers: list[str]) -> None:
         self.live, self.retrievers = live, retrievers
@@ -123,7 +123,9 @@ def lessons_in(data: Path, retrievers: list[str]) -> list[list[Lesson]]:
 
 
 def independent(
-    lessons: list[Lesson], config: dict[str, Any], deleted: set[str] = frozenset()  # type: ignore[assignment]
+    lessons: list[Lesson],
+    config: dict[str, Any],
+    deleted: set[str] = frozenset(),  # type: ignore[assignment]
 ) -> str:
     """The state's fingerprint by a fold of our own, over a history that never held `deleted`."""
     gone = {each.removeprefix("int_") for each in deleted}

@@ -1,4 +1,4 @@
-"""What a client was told holds after kill -9 and a new start: receipts, attribution, weights, order."""
+"""What a client was told holds after kill -9 and a new start: receipts, attribution, weights."""
 
 from __future__ import annotations
 

@@ -158,7 +158,7 @@ def test_weighted_scores_are_exact_and_repeat_byte_for_byte(live: Live, products
     for document in first["documents"]:
         scores = raw(document)
         wanted = 0.6 * (scores[TEXT] or 0) + 0.4 * (scores[IMAGE] or 0)
-        assert document["score"] == pytest.approx(wanted, rel=1e-9)
+        assert document["score"] == pytest.approx(wanted, rel=1e-6)  # scores of 32 bits
         parts = document["attribution"]
         assert [part["weight"] for part in parts] == [0.6, 0.4]
         assert sum(part["contribution"] for part in parts) == pytest.approx(document["score"])
@@ -254,7 +254,9 @@ def test_top_k_min_score_and_limit_cut(live: Live, products: str):
     scores = sorted(listed(live, products, TEXT).values())
     least = (scores[10] + scores[-1]) / 2
     high = make_retriever(live, products, a_stage([a_search(min_score=least)]))
-    assert all(d["score"] >= least for d in execute(live, high)["documents"])
+    answer = execute(live, high)
+    assert 0 < len(ids(answer)) < 30
+    assert all(d["score"] == raw(d)[TEXT] >= least for d in answer["documents"])
     retriever = make_retriever(live, products, a_stage(final_top_k=20))
     page = execute(live, retriever, limit=3)
     assert (len(page["documents"]), page["pagination"]["total"]) == (3, 20)
@@ -295,8 +297,8 @@ CASES: list[tuple[Any, Callable[[Any], bool]]] = [
     ({"brand": {"starts_with": "Ac"}}, lambda d: d["brand"].startswith("Ac")),
     ({"brand": {"ends_with": "tools"}}, lambda d: d["brand"].endswith("tools")),
     ({"brand": {"$regex": "^[Aa]cme"}}, lambda d: bool(re.match("[Aa]cme", d["brand"]))),
-    ({"stock": {"exists": True}}, lambda d: "stock" in d),
-    ({"stock": {"$exists": False}}, lambda d: "stock" not in d),
+    ({"stock": {"exists": True}}, lambda d: d.get("stock") is not None),
+    ({"stock": {"$exists": False}}, lambda d: d.get("stock") is None),
     ({"stock": {"is_null": True}}, lambda d: d.get("stock") is None),
     ({"title": {"text": "model7 wireless"}}, lambda d: "model7" in d["title"]),
     ({"caption": {"phrase": "noise cancelling"}}, lambda d: "noise cancelling" in d["caption"]),

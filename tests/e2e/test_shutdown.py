@@ -1,4 +1,4 @@
-"""The end in order, and what clients hear when nothing more fits: on the disk, or in the backlog."""
+"""The end in order; what clients hear when nothing more fits, on the disk or in the backlog."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,7 +65,9 @@ def test_a_backlog_at_its_bound_answers_503_and_stores_nothing(tmp_path: Path) -
         answer = execute(live, retriever)
         note = "x" * 1500
         acts = [
-            an_act(answer, n % 10, "click", user_id=f"u{n}", execution_id="", metadata={"note": note})
+            an_act(
+                answer, n % 10, "click", user_id=f"u{n}", execution_id="", metadata={"note": note}
+            )
             for n in range(250)
         ]
         statuses, taken = [], []
@@ -83,7 +86,8 @@ def test_a_backlog_at_its_bound_answers_503_and_stores_nothing(tmp_path: Path) -
         degraded = [
             each for each in (execute(live, retriever) for _ in range(200)) if each["degraded"]
         ]
-        assert degraded and degraded[0]["degraded"][0]["resource"] == "log"
+        assert degraded
+        assert degraded[0]["degraded"][0]["resource"] == "log"
         assert degraded[0]["status"] == "degraded"
         assert ids(degraded[0])  # it is answered all the same
         live.ok("POST", "/v1/admin/flush", {})
@@ -111,7 +115,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.timeout(180)
 def test_a_full_disk_answers_507_and_recovers(small_disk: Path) -> None:
-    with Server(small_disk) as server:
+    with Server(small_disk) as server:  # its log is on that disk, too
         live = server.start()
         (retriever,) = a_shop(live, CONFIG)
         before = execute(live, retriever)
@@ -120,24 +124,11 @@ def test_a_full_disk_answers_507_and_recovers(small_disk: Path) -> None:
         learned = stats(live, retriever)
         filler = small_disk / "filler"
         fill(filler)
-        refused = 0
-        for number in range(400):
-            act = an_act(before, 1, "click", session_id=f"s{number}", execution_id="")
-            reply = live.call("POST", ROUTE, act)
-            refused += reply.status == 507
-            assert reply.status in (200, 507)
-            if refused >= 5:
-                break
-        assert refused >= 5
-        assert reply.json["error"]["type"] == "StorageFullError"
-        unlogged = execute(live, retriever)
-        assert ids(unlogged)  # searching goes on
+        assert until_refused(live, before)["type"] == "StorageFullError"
+        assert ids(execute(live, retriever))  # searching goes on
         assert live.call("GET", "/healthz").status == 200
         filler.unlink()
-        act = an_act(before, 2)
-        until = time.monotonic() + 20
-        while live.call("POST", ROUTE, act).status != 200 and time.monotonic() < until:
-            time.sleep(0.2)
+        until_taken(live, an_act(before, 2))
         live.learn()
         found = set(listed(live, before["execution_id"]))
         assert kept["interaction_id"] in found
@@ -148,6 +139,29 @@ def test_a_full_disk_answers_507_and_recovers(small_disk: Path) -> None:
         live = server.start()
         assert stats(live, retriever)["state_sha256"] == state["state_sha256"]
         assert server.stop() == 0
+
+
+def until_refused(live: Live, answer: Any) -> dict[str, Any]:
+    """Send acts until five were refused for want of space; the last refusal."""
+    refusals = []
+    for number in range(400):
+        act = an_act(answer, 1, "click", session_id=f"s{number}", execution_id="")
+        reply = live.call("POST", ROUTE, act)
+        assert reply.status in (200, 507)
+        if reply.status == 507:
+            refusals.append(reply.json["error"])
+        if len(refusals) == 5:
+            break
+    assert len(refusals) == 5
+    return dict(refusals[-1])
+
+
+def until_taken(live: Live, act: dict[str, Any]) -> None:
+    """Send an act until it is stored (for 20 s)."""
+    until = time.monotonic() + 20
+    while live.call("POST", ROUTE, act).status != 200:
+        assert time.monotonic() < until
+        time.sleep(0.2)
 
 
 def fill(path: Path) -> None:

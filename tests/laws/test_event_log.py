@@ -367,12 +367,13 @@ def fill(log: ClickHouse) -> None:
             received_at=at[n],
             user_id=f"user-{n % 2}",
             reward=0.5 * n,
+            teaches=n % 2,
             execution_id=f"{n % 4 + 1:032x}",
             document_id=f"doc-{n % 3}",
             session_id=f"s-{n % 3}",
             client_event_id=f"c{n}" if n % 2 else "",
             interaction_type=("click", "long_view")[: n % 2 + 1],
-            attribution="logged" if n % 2 else "client",
+            attribution="logged" if n % 2 else ("client", "pending")[n % 4 == 0],
             duration_ms=n or None,
         )
         for n in range(1, 15)
@@ -418,6 +419,7 @@ ASKED: dict[str, list[dict[str, Any]]] = {
     "lessons": [{"retriever_id": "ret-0", "generation": 1, "after_seq": 0}],
     "lessons_since": [{}],
     "newest_row": [{}],
+    "pending_since": [{}],
     "rewards_since": [{}],
     "reward_counts": [{"retriever_id": "ret-0"}],
     "table_rows": [{}],

@@ -67,7 +67,9 @@ def test_the_ladder_prior_then_everyone_then_oneself(tmp_path: Path, algorithm: 
             await click(system, answer)
             await learn(system)
         assert seen[0] == "prior"
-        assert set(seen[1:5]) == ({"demographic"} if algorithm == "thompson_sampling" else {"global"})
+        assert set(seen[1:5]) == (
+            {"demographic"} if algorithm == "thompson_sampling" else {"global"}
+        )
         assert seen[5] == "personal"
         stranger = search(system, served, "bob")
         assert level(stranger) == "global"
@@ -122,7 +124,8 @@ def test_a_visit_learns_at_once_and_only_for_itself(tmp_path: Path) -> None:
             odd = [n for n, d in enumerate(answer.shown) if int(d.document_id[1:]) % 2]
             await click(system, answer, odd[place // 2])
         session = system.sessions.of(now(system, served), "v")
-        assert session is not None and session.n == 3
+        assert session is not None
+        assert session.n == 3
         current, ms = now(system, served), system.clock()
         nodes, config = current.state.nodes, current.learning
         own = policy.mean(policy.ready(nodes, plain, config, 2, ms, session)).values
@@ -183,7 +186,11 @@ def test_the_kill_switch_and_the_rollout_hold_for_the_next_request(tmp_path: Pat
         assert search(system, served, "x").method == "learned"
         await system.control.switch(now(system, served), on=False, by="", reason="test")
         off = search(system, served, "x")
-        assert (off.method, off.choice.reason, off.choice.variant) == ("rrf", "kill_switch", "static")  # type: ignore[union-attr]
+        assert (off.method, off.choice.reason, off.choice.variant) == (
+            "rrf",
+            "kill_switch",
+            "static",
+        )  # type: ignore[union-attr]
         await prefer(system, served, 0, USERS[8:16])  # statically served traffic still teaches
         assert system.report.total_interactions(now(system, served)) == 16
         await system.control.switch(now(system, served), on=True, by="", reason="")
@@ -233,7 +240,9 @@ def test_a_snapshot_of_another_configuration_is_not_used(tmp_path: Path) -> None
         await system.learner.save(system.live.retrievers())
         # The configuration changes and the process dies before anything is learned again.
         retriever = now(system, served).retriever
-        wanted = msgspec.structs.replace(retriever, stages=_stored(stages(algorithm="logistic", gamma=0.9)))
+        wanted = msgspec.structs.replace(
+            retriever, stages=_stored(stages(algorithm="logistic", gamma=0.9))
+        )
         await system.catalog.retrievers.update(wanted, expected_version=retriever.version)
 
     async def second() -> None:
@@ -266,7 +275,8 @@ def test_exploration_swaps_one_pair_and_says_so(tmp_path: Path) -> None:
                 swapped.append(answer)
             else:
                 plain += 1
-        assert swapped and plain
+        assert swapped
+        assert plain
         for answer in swapped:
             scores, at = answer.fused.scores.tolist(), answer.explored_at  # type: ignore[union-attr]
             scores[at], scores[at + 1] = scores[at + 1], scores[at]

@@ -73,7 +73,7 @@ class _SearchParameters(msgspec.Struct, forbid_unknown_fields=True):
     searches: Annotated[list[_Entry], _MANY]
     final_top_k: Annotated[int, msgspec.Meta(ge=1, le=5000)] = 25
     fusion: FusionMethod = "rrf"
-    rrf_k: Annotated[float, msgspec.Meta(gt=0, le=10_000)] = 60
+    rrf_k: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 60
     weights: list[_Weight] | None = None
     learning_config: LearningConfig | None = None
     collection_identifiers: tuple[str, ...] = ()
@@ -102,7 +102,7 @@ class SearchStage(msgspec.Struct, frozen=True, kw_only=True):
     searches: tuple[Search, ...]
     final_top_k: int
     fusion: FusionMethod
-    rrf_k: float
+    rrf_k: int
     learning: LearningConfig | None
     static: StaticFusion
     pre_filters: Any

@@ -161,10 +161,12 @@ def retriever_out(served: Served, warnings: list[str]) -> RetrieverOut:
     )
 
 
-def version_out(served: Served, retriever: Retriever) -> RetrieverOut:
+def version_out(retriever: Retriever) -> RetrieverOut:
     """An earlier version of a retriever."""
-    shown = retriever_out(served, [])
-    return RetrieverOut.of(retriever, shown.feature_dependencies, None, [])
+    parameters = [stage["config"]["parameters"] for stage in retriever.stages]
+    search: dict[str, Any] = next((each for each in parameters if "searches" in each), {})
+    uris = [each.get("feature_uri") or each["vector_name"] for each in search.get("searches", [])]
+    return RetrieverOut.of(retriever, uris, search.get("fusion", "rrf") if search else None, [])
 
 
 def with_wire_id(collection: Collection) -> Collection:

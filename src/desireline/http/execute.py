@@ -146,7 +146,8 @@ def execution_out(row: dict[str, Any], shown: list[dict[str, Any]]) -> dict[str,
     at = iso(from_row_time(row["occurred_at"]))
     context = {
         "context_key": row["context_key"] or "prior", "context_level": row["context_level"],
-        "sampled_weights": weights, "feature_uris": searches,
+        "sampled_weights": sampled_of(row), "feature_uris": searches,
+        "effective_exploration": _payload(row).get("exploration", 0.0),
         "served": row["fusion"] == "learned", "reason": row["reason"] or None,
         "variant": row["variant"], "bucket": row["bucket"],
         "posterior_version": row["snapshot_id"], "seed": row["draw_seed"],
@@ -164,9 +165,25 @@ def execution_out(row: dict[str, Any], shown: list[dict[str, Any]]) -> dict[str,
         "pagination": {"total": row["total"], "returned": row["shown"]},
         "stage_statistics": {"stages": msgspec.json.decode(row["stages"]),
                              "total_time_ms": row["latency_ms"]},
-        "fusion": row["fusion"], "degraded": row["degraded"],
+        "fusion": row["fusion"], "degraded": [_lack(each) for each in row["degraded"]],
         **({"learned_fusion_context": context} if row["algorithm"] else {}),
     }  # fmt: skip
+
+
+def _payload(row: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.json.decode(row["payload"]) if row["payload"] else {}
+    return found
+
+
+def sampled_of(row: dict[str, Any]) -> dict[str, float]:
+    """The weights drawn for an execution of a learned stage, whether they were served or not."""
+    drawn = _payload(row).get("sampled", row["weights"])
+    return dict(zip(row["searches"], drawn, strict=False))
+
+
+def _lack(logged: str) -> dict[str, str]:
+    resource, _, name = logged.partition(":")
+    return {"resource": resource, "id": name}
 
 
 def _shown_out(

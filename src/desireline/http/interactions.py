@@ -13,10 +13,10 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from litestar import Request, asgi, delete, get, post
 from litestar.datastructures import State
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.exceptions import MethodNotAllowedException
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from desireline.core.ids import strip
 from desireline.core.shapes import explain
@@ -172,21 +172,21 @@ Types = Annotated[list[str] | None, QueryParameter(description="any of these; re
 
 
 async def _whose(
-    execution_id: str | None = None,
-    retriever_id: str | None = None,
-    session_id: str | None = None,
-    user_id: str | None = None,
-    feature_id: str | None = None,
+    execution_id: FromQuery[str | None] = None,
+    retriever_id: FromQuery[str | None] = None,
+    session_id: FromQuery[str | None] = None,
+    user_id: FromQuery[str | None] = None,
+    feature_id: FromQuery[str | None] = None,
 ) -> None:
     """Query parameters: on what, and by whom."""
 
 
 async def _which(
     interaction_type: Types = None,
-    attribution: str | None = None,
+    attribution: FromQuery[str | None] = None,
     days: Number = None,
-    created_after: str | None = None,
-    created_before: str | None = None,
+    created_after: FromQuery[str | None] = None,
+    created_before: FromQuery[str | None] = None,
 ) -> None:
     """Query parameters: what, and when."""
 
@@ -195,9 +195,9 @@ async def _where(
     limit: Number = None,
     page: Number = None,
     page_size: Number = None,
-    cursor: str | None = None,
+    cursor: FromQuery[str | None] = None,
     *,
-    include_total: bool | None = None,
+    include_total: FromQuery[bool | None] = None,
 ) -> None:
     """Query parameters: which page."""
 
@@ -218,7 +218,9 @@ async def create_interactions_twin(data: JSONBody[BatchRequest]) -> BatchAnswer:
     PATH,
     dependencies={"whose": Provide(_whose), "which": Provide(_which), "where": Provide(_where)},
 )
-async def list_interactions_twin(whose: None, which: None, where: None) -> InteractionsPage:
+async def list_interactions_twin(
+    whose: NamedDependency[None], which: NamedDependency[None], where: NamedDependency[None]
+) -> InteractionsPage:
     """List interactions, newest first: the fields of the POST form as query parameters."""
     raise NotImplementedError
 

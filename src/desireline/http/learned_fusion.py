@@ -15,6 +15,7 @@ from desireline.errors import FieldError, NotAvailable, invalid
 from desireline.http.auth import Caller
 from desireline.http.body import Wire
 from desireline.http.caller import admitted
+from desireline.http.execute import sampled_of
 from desireline.http.wire.learning import (
     FeatureWeight,
     OptedOut,
@@ -249,7 +250,7 @@ def _signal(row: dict[str, Any], stage: str) -> Signal:
         signal_type="learned_weights",
         signal_data={
             "context_key": row["context_key"] or "prior", "context_level": row["context_level"],
-            "weights": dict(zip(row["searches"], row["weights"], strict=False)),
+            "weights": sampled_of(row),
             "shadow": msgspec.json.decode(row["shadow"]) if row["shadow"] else None,
             "served": row["variant"] == "learned" and row["reason"] == "",
             "reason": row["reason"] or None, "variant": row["variant"], "stage_name": stage,

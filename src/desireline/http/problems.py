@@ -16,7 +16,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap
 
-from desireline.errors import DesirelineError, FieldError, Invalid, Unavailable
+from desireline.errors import DesirelineError, FieldError, Invalid, StorageFull, Unavailable
 
 logger = structlog.get_logger("desireline.http")
 
@@ -137,7 +137,7 @@ def answer(request: Request[Any, Any, Any], exception: Exception) -> Response[by
     error = to_error(exception)
     _routed(error, str(request.method), request.url.path)
     request_id = str(request.scope.get("request_id", ""))
-    if error.status >= 500 and not isinstance(error, Unavailable):
+    if error.status >= 500 and not isinstance(error, Unavailable | StorageFull):
         logger.error("request failed", path=request.url.path, exc_info=exception)
     return Response(
         msgspec.json.encode(envelope(error, request_id)),

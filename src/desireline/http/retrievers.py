@@ -146,7 +146,7 @@ async def retriever_versions(request: AnyRequest, retriever: FromPath[str]) -> R
     """All versions of a retriever, newest first."""
     system, caller = admitted(request, "read")
     served = system.live.retriever(caller.namespace, retriever)
-    versions = [version_out(served, each) for each in await system.retrievers.versions(served)]
+    versions = [version_out(each) for each in await system.retrievers.versions(served)]
     return RetrieverVersions(
         results=versions, pagination=paged(len(versions), 1, max(1, len(versions)), counted=True)
     )

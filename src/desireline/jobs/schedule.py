@@ -19,6 +19,7 @@ logger = structlog.get_logger("desireline.jobs")
 SNAPSHOT_MS = 60_000
 UPKEEP_MS = 5_000
 RELOAD_MS = 1_000
+PENDING_MS = 10_000
 
 
 @asynccontextmanager
@@ -29,6 +30,7 @@ async def running(system: System) -> AsyncIterator[None]:
         ("learning", system.settings.learning_tick_ms, system.learner.tick),
         ("snapshots", SNAPSHOT_MS, lambda: system.learner.save(system.live.retrievers())),
         ("upkeep", UPKEEP_MS, lambda: upkeep(system)),
+        ("pending", PENDING_MS, system.join_pending),
         ("keys", RELOAD_MS, system.reload),
     ]
     tasks = [asyncio.create_task(_repeat(stop, *turn)) for turn in turns]

@@ -10,21 +10,21 @@ import shutil
 from pathlib import Path
 
 
-def mend(events: Path) -> bool:
+def mend(engine: Path) -> bool:
     """Make links of what a copy made directories; False when there was nothing to mend.
 
     The database's own directory is the one in `store/` that holds the same statements; the links
     below `data/` are made again by the engine.
     """
-    copied = events / "metadata" / "default"
+    copied = engine / "metadata" / "default"
     if copied.is_symlink() or not copied.is_dir():
         return False
     names = sorted(entry.name for entry in copied.iterdir())
-    for original in (events / "store").glob("*/*"):
+    for original in (engine / "store").glob("*/*"):
         if names and sorted(entry.name for entry in original.iterdir()) == names:
             shutil.rmtree(copied)
-            copied.symlink_to(Path("..") / original.relative_to(events))
-            _unlink_tables(events / "data" / "default")
+            copied.symlink_to(Path("..") / original.relative_to(engine))
+            _unlink_tables(engine / "data" / "default")
             return True
     return False
 

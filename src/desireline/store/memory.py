@@ -73,18 +73,16 @@ async def rebuild(
     executions = await log.query("executions_since", since_ms=since, limit=ROWS)
     impressions = await log.query("impressions_since", since_ms=since, limit=ROWS)
     acts = await log.query("rewards_since", since_ms=open_since, limit=ROWS)
-    older = await log.query(
-        "executions_open", since_ms=open_since, before_ms=since, limit=ROWS
-    )
+    older = await log.query("executions_open", since_ms=open_since, before_ms=since, limit=ROWS)
     impressions += await _asked(log, "impressions_of_executions", _ids(older))
-    lessons = await _lessons(log, open_since)
+    lessons = await taught_since(log, open_since)
     found = Found(_by_execution(impressions), _by_execution(acts), lessons, live)
     remembered = [_execution(row, found) for row in (*older, *executions)]
     for execution in remembered:
         recent.add(execution)
     _pin(remembered, executions, found, now_ms)
     await _remember_keys(recent, log, now_ms)
-    return await _missed(log, acts, remembered, found)
+    return await missed(log, acts, remembered, found)
 
 
 async def _open_since(log: EventLog, window_ms: int, now_ms: int) -> int:
@@ -96,7 +94,8 @@ async def _open_since(log: EventLog, window_ms: int, now_ms: int) -> int:
     return max(0, last_ms - window_ms - WINDOW_MS)
 
 
-async def _lessons(log: EventLog, since_ms: int) -> Taught:
+async def taught_since(log: EventLog, since_ms: int) -> Taught:
+    """Executions that were closed, interactions that have taught, resets."""
     found = Taught(set(), set(), {})
     for row in await log.query("lessons_since", since_ms=since_ms, limit=ROWS):
         found.interactions.update(row["interaction_ids"])
@@ -108,9 +107,10 @@ async def _lessons(log: EventLog, since_ms: int) -> Taught:
     return found
 
 
-async def _missed(
+async def missed(
     log: EventLog, acts: Rows, remembered: Iterable[RecentExecution], found: Found
 ) -> list[Missed]:
+    """Those of `acts` that no lesson holds and no open execution will teach."""
     known = {execution.execution_id: execution for execution in remembered}
     left = [
         act for act in acts
@@ -223,9 +223,7 @@ def _redrawn(execution: RecentExecution, live: Live, now_ms: int) -> Any:
     served = live.by_id(execution.retriever_id)
     keys = {key.partition(":")[0]: key for key in execution.context_keys}
     context = Context(personal=keys.get("personal", ""), demographic=keys.get("demographic", ""))
-    ready = policy.ready(
-        served.state.nodes, context, served.learning, len(served.uris), now_ms
-    )
+    ready = policy.ready(served.state.nodes, context, served.learning, len(served.uris), now_ms)
     again = generator(seed_of(str(execution.draw_seed), "propensity"))
     return policy.draw_many(ready, again, DRAWS)
 

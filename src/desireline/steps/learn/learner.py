@@ -1,8 +1,7 @@
 """Closing executions, writing lessons, folding them: the learning loop of one process.
 
-State is the fold of a retriever's lessons in `seq` order and nothing else. A lesson is folded when it
-is on disk, so no crash can leave a state that its lessons do not give. Knows ports and
-`core.policy`, no HTTP, no engine.
+State is the fold of a retriever's lessons in `seq` order and nothing else. A lesson is folded when
+it is on disk, so no crash can leave a state that its lessons do not give. Knows ports, no HTTP.
 """
 
 from __future__ import annotations

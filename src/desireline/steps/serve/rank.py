@@ -16,6 +16,7 @@ from desireline.core.recipe import SearchStage
 from desireline.core.seeds import generator, seed_of
 from desireline.core.snapshot import Served
 from desireline.steps.serve.request import Choice, Retrieved
+from desireline.types.retriever import FusionMethod
 
 SHADOW_TOP = 50
 PROPENSITY_DEPTH = 100
@@ -43,22 +44,21 @@ def rank(
     stage: SearchStage, served: Served, found: Retrieved, choice: Choice | None, key: str
 ) -> Ranked:
     """Fuse as decided: learned weights if they are served, the static fusion otherwise."""
-    uris = [search.feature_uri for search in stage.searches]
-    static = tuple(stage.static.weights.get(uri, 1.0) for uri in uris)
-    k = round(stage.rrf_k)
+    method, static = _static(stage)
+    k = stage.rrf_k
     if choice is None:
-        listed = fusion.fuse(found.returned, static, stage.static.fusion, rrf_k=k)
+        listed = fusion.fuse(found.returned, static, method, rrf_k=k)
         return Ranked(
-            served=listed, learned=None, method=stage.static.fusion, weights=static,
+            served=listed, learned=None, method=method, weights=static,
             static_weights=static,
         )  # fmt: skip
     base = served.learning.base
     own = fusion.fuse(found.complete, choice.weights.values, "learned", base=base, rrf_k=k)
     if not choice.served:
-        listed = fusion.fuse(found.returned, static, stage.static.fusion, rrf_k=k)
+        listed = fusion.fuse(found.returned, static, method, rrf_k=k)
         shadow = _shadow(own, listed, choice) if choice.decision.shadow else None
         return Ranked(
-            served=listed, learned=own, method=stage.static.fusion, weights=static,
+            served=listed, learned=own, method=method, weights=static,
             static_weights=static, shadow=shadow,
         )  # fmt: skip
     rng = generator(seed_of(str(choice.seed), key, "explore"))
@@ -67,6 +67,14 @@ def rank(
         served=_swapped(own, swapped), learned=own, method="learned",
         weights=choice.weights.values, static_weights=static, explored_at=swapped,
     )  # fmt: skip
+
+
+def _static(stage: SearchStage) -> tuple[FusionMethod, tuple[float, ...]]:
+    """Method and weights without learning; with one search there is nothing to fuse: its scores."""
+    if len(stage.searches) == 1:
+        return "weighted", (1.0,)
+    weights = stage.static.weights
+    return stage.static.fusion, tuple(weights.get(s.feature_uri, 1.0) for s in stage.searches)
 
 
 def _swapped(listed: fusion.Fused, at: int) -> fusion.Fused:

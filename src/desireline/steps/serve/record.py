@@ -17,7 +17,7 @@ from desireline.core.queries import query_key
 from desireline.core.times import row_time
 from desireline.ports import RecentExecution, Shown, Ticket
 from desireline.steps.serve.rank import Ranked
-from desireline.steps.serve.request import Answer
+from desireline.steps.serve.request import Answer, Choice
 from desireline.types.log import Execution, Impression
 
 KEPT = 100
@@ -78,7 +78,7 @@ def _decision(answer: Answer, ranked: Ranked | None) -> dict[str, Any]:
         "explore": 1 if ranked.explored_at >= 0 else 0,
         "bucket": choice.decision.bucket,
         "shadow": _json(ranked.shadow) if ranked.shadow else "",
-        "payload": _json(_replayable(ranked)),
+        "payload": _json(_replayable(ranked) | _decided(choice)),
     }
 
 
@@ -90,6 +90,12 @@ def _replayable(ranked: Ranked) -> dict[str, Any]:
     if ranked.explored_at >= 0:
         found["explored_at"] = ranked.explored_at
     return found
+
+
+def _decided(choice: Choice) -> dict[str, Any]:
+    """What was drawn, where the columns hold the static weights that were served instead."""
+    drawn = {} if choice.served else {"sampled": choice.weights.values}
+    return {"exploration": choice.weights.exploration} | drawn
 
 
 def _candidates(ranked: Ranked | None) -> dict[str, Any]:
