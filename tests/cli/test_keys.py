@@ -65,7 +65,6 @@ def test_keys_made_and_revoked_beside_a_running_server_count_within_seconds(tmp_
         assert "revoked" in keys(capsys, tmp_path, "list")[1]
 
 
-@pytest.mark.xfail(reason="a server whose last key is revoked opens itself to everybody")
 def test_the_last_key_revoked_leaves_a_server_closed(tmp_path, capsys):
     _, secret, _ = keys(capsys, tmp_path, "create")
     with serving(tmp_path) as server:

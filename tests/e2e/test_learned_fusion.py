@@ -59,26 +59,18 @@ def skilled(live: Live, products: str) -> str:
 @pytest.fixture(scope="module")
 def static(live: Live, products: str) -> list[str]:
     """What the static fusion alone serves."""
-    return ids(
-        execute(live, make_retriever(live, products, a_stage(WEIGHTED, fusion="weighted")))
-    )
+    return ids(execute(live, make_retriever(live, products, a_stage(WEIGHTED, fusion="weighted"))))
 
 
 def config(live: Live, retriever: str, **fields: Any) -> None:
-    stage = {
-        "config": {"stage_id": "feature_search", "parameters": {"learning_config": fields}}
-    }
+    stage = {"config": {"stage_id": "feature_search", "parameters": {"learning_config": fields}}}
     live.ok("PATCH", f"/v1/retrievers/{retriever}", {"stages": [stage]})
 
 
-def test_without_data_the_baseline_is_served_exactly(
-    live: Live, products: str, static: list[str]
-):
+def test_without_data_the_baseline_is_served_exactly(live: Live, products: str, static: list[str]):
     for algorithm in ("thompson_sampling", "logistic"):
         retriever = make_retriever(live, products, learned(algorithm=algorithm))
-        plain = execute(
-            live, make_retriever(live, products, a_stage(WEIGHTED, fusion="weighted"))
-        )
+        plain = execute(live, make_retriever(live, products, a_stage(WEIGHTED, fusion="weighted")))
         answer = execute(live, retriever, inputs={"user_id": "anyone"})
         assert ids(answer) == static
         assert [d["score"] for d in answer["documents"]] == [d["score"] for d in plain["documents"]]

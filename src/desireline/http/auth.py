@@ -69,7 +69,10 @@ def caller_of(scope: Any, book: KeyBook, needs: str) -> Caller:
         )  # fmt: skip
     namespace = _namespace(book, wanted) if wanted else key.namespace
     if namespace != key.namespace:
-        raise Forbidden(f"this key has no rights on namespace `{wanted}`", code="namespace")
+        raise Forbidden(
+            f"this key has no rights on namespace `{wanted}`", code="namespace",
+            hint="leave X-Namespace out, or use a key of that namespace",
+        )  # fmt: skip
     return Caller(namespace, key.key_id, key.scope)
 
 

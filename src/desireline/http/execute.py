@@ -15,6 +15,7 @@ from desireline.errors import FieldError, NotAvailable, NotFound, invalid
 from desireline.http.body import Wire
 from desireline.http.caller import admitted
 from desireline.http.conversion import execute_out
+from desireline.http.wire.common import size_of
 from desireline.http.wire.retrievers import ExecuteRequest, ExecuteResponse
 from desireline.steps.recipes import required_inputs
 from desireline.steps.serve import Request as Asked
@@ -22,6 +23,7 @@ from desireline.steps.serve import Request as Asked
 AnyRequest = Request[Any, Any, Any]
 PURPOSES = ("traffic", "evaluation", "simulation", "test")
 UNBUILT = ("explain", "return_vectors", "stream")
+LONGEST_ID = 512
 SWITCHES = ("include_legacy_results", "return_presigned_urls", "skip_cache")
 
 
@@ -75,8 +77,7 @@ def asked_of(body: ExecuteRequest, namespace: str) -> tuple[Asked, list[str]]:
     ):  # fmt: skip
         if value is not None:
             inputs.setdefault(name, value)
-    if body.limit and body.page_size and body.limit != body.page_size:
-        raise invalid("$.page_size", "contradiction", "`limit` and `page_size` differ", "send one")
+    _check_people(inputs)
     if body.purpose is not None and body.purpose not in PURPOSES:
         raise invalid(
             "$.purpose", "wrong_value", f"unknown purpose `{body.purpose}`",
@@ -84,9 +85,19 @@ def asked_of(body: ExecuteRequest, namespace: str) -> tuple[Asked, list[str]]:
         )  # fmt: skip
     asked = Asked(
         namespace=namespace, inputs=inputs, filters=body.filters,
-        limit=body.limit or body.page_size, purpose=body.purpose or "traffic",
+        limit=size_of(body.limit, body.page_size, 0) or None, purpose=body.purpose or "traffic",
     )  # fmt: skip
     return asked, _without_effect(body)
+
+
+def _check_people(inputs: dict[str, Any]) -> None:
+    """Who searches is named by short texts."""
+    for name in ("user_id", "session_id", "user_segment"):
+        value, path = inputs.get(name), f"$.inputs.{name}"
+        if value is not None and (isinstance(value, bool) or not isinstance(value, str | int)):
+            raise invalid(path, "wrong_type", f"`{name}` is not a text", "send a string")
+        if len(str(value)) > LONGEST_ID:
+            raise invalid(path, "too_long", f"`{name}` has more than {LONGEST_ID} characters")
 
 
 def _without_effect(body: ExecuteRequest) -> list[str]:
@@ -120,6 +131,7 @@ async def get_retriever_execution(
 def _no_execution(execution: str) -> NotFound:
     return NotFound(
         f"there is no execution `{execution}`", code="execution_not_found",
+        hint="executions are read with the X-Namespace they ran in",
         details={"resource": "execution", "id": execution},
     )  # fmt: skip
 

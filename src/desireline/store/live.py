@@ -31,6 +31,7 @@ class LiveBook:
         self._collections: dict[str, Collection] = {}
         self._namespaces: dict[str, NamespaceRecord] = {}
         self._keys: dict[str, KeyRecord] = {}
+        self._keyed = False
 
     # Retrievers
 
@@ -103,11 +104,13 @@ class LiveBook:
     def know(self, namespaces: Iterable[NamespaceRecord], keys: Iterable[KeyRecord]) -> None:
         """The tenants and live keys of the catalogue."""
         self._namespaces = {n.namespace_id: n for n in namespaces}
-        self._keys = {k.secret_hash: k for k in keys if not k.revoked_at}
+        ever = list(keys)
+        self._keys = {k.secret_hash: k for k in ever if not k.revoked_at}
+        self._keyed = bool(ever)
 
     def any_keys(self) -> bool:
-        """Whether a key exists (else: open mode)."""
-        return bool(self._keys)
+        """Whether a key was ever made (else: open mode); revoking the last one opens nothing."""
+        return self._keyed
 
     def key(self, digest: str) -> KeyRecord | None:
         """The live key with this SHA-256."""

@@ -1,0 +1,605 @@
+"""Bad input of every kind: a clear error in the one envelope, never a traceback, never a 500.
+
+Each case names the place and the code; `checked_error` (of `live.refused`) looks at the rest.
+"""
+
+from __future__ import annotations
+
+import ast
+import gzip
+import json
+import re
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.live import (
+    OWN,
+    Live,
+    a_document,
+    a_filter,
+    a_name,
+    a_search,
+    a_stage,
+    execute,
+    make_collection,
+    make_retriever,
+)
+
+SRC = Path(__file__).parents[2] / "src" / "desireline"
+STAGE = "$.stages[0].config.parameters"
+DEEP: Any = reduce(lambda inner, _: {"NOT": inner}, range(200), {"a": 1})
+
+
+@pytest.fixture(scope="module")
+def products(live: Live) -> str:
+    return make_collection(live)
+
+
+@pytest.fixture(scope="module")
+def shop(live: Live, products: str) -> str:
+    return make_retriever(live, products)
+
+
+def places(error: Any) -> dict[str, str]:
+    """Code by path of everything that is wrong."""
+    found = error["details"].get("validation_errors", [])
+    return {place["path"]: place["type"] for place in found}
+
+
+# Definitions.
+
+
+def create(live: Live, *stages: Any, **fields: Any) -> Any:
+    body = {"retriever_name": a_name("bad"), "stages": list(stages), **fields}
+    return live.refused("POST", "/v1/retrievers", body)
+
+
+@pytest.mark.parametrize(
+    ("stage", "path", "code", "hint"),
+    [
+        (a_stage(fuson="rrf"), f"{STAGE}.fuson", "unknown_field", "fusion"),
+        (a_stage([a_search(weigth=1)]), f"{STAGE}.searches[0].weigth", "unknown_field", "weight"),
+        (a_stage() | {"stage_nam": "x"}, "$.stages[0].stage_nam", "unknown_field", "stage_name"),
+        (a_stage(fusion="learned", learning_config={"min_interaction": 3}),
+         f"{STAGE}.learning_config.min_interaction", "unknown_field", "min_interactions"),
+        (a_stage(fusion="learned", learning_config={"static_fusion": {"fuson": "max"}}),
+         f"{STAGE}.learning_config.static_fusion.fuson", "unknown_field", "fusion"),
+        (a_stage(fusion="rff"), f"{STAGE}.fusion", "wrong_value", "rrf"),
+        (a_stage(fusion=3), f"{STAGE}.fusion", "wrong_type", ""),
+        (a_stage([a_search(top_k="5")]), f"{STAGE}.searches[0].top_k", "wrong_type", ""),
+        (a_stage([a_search(top_k=0)]), f"{STAGE}.searches[0].top_k", "wrong_value", ""),
+        (a_stage([a_search(weight=2)]), f"{STAGE}.searches[0].weight", "wrong_value", ""),
+        (a_stage(weights=[1]), f"{STAGE}.weights", "length", ""),
+        (a_stage(weights=[-1, 0.2]), f"{STAGE}.weights[0]", "wrong_value", ""),
+        (a_stage([]), f"{STAGE}.searches", "wrong_value", "1 to 10"),
+        (a_stage([a_search(), a_search()]), f"{STAGE}.searches[1].feature_uri", "duplicate_name",
+         "once"),
+        (a_stage([{"query": "x"}]), f"{STAGE}.searches[0].feature_uri", "required_field", ""),
+        (a_stage() | {"on_error": "panic"}, "$.stages[0].on_error", "wrong_value", "skip"),
+        (a_stage() | {"stage_type": "sort"}, "$.stages[0].stage_type", "wrong_value", "filter"),
+        (a_stage(fusion="learned", learning_config={"min_interactions": 0}),
+         f"{STAGE}.learning_config.min_interactions", "wrong_value", ""),
+        (a_stage(fusion="learned", learning_config={"reward_map": {"click": "much"}}),
+         f"{STAGE}.learning_config.reward_map.click", "wrong_type", ""),
+        (a_stage(fusion="learned", learning_config={"reward_map": {"Bad Type!": 1}}),
+         f"{STAGE}.learning_config.reward_map.Bad Type!", None, ""),
+        (a_stage(fusion="learned", learning_config={"reward_map": {"Click": 1}}),
+         f"{STAGE}.learning_config.reward_map.Click", "wrong_value", "click"),
+        (a_stage(fusion="learned", learning_config={"context_features": ["user_id"]}),
+         f"{STAGE}.learning_config.context_features[0]", "wrong_value", "INPUT"),
+        (a_filter({"price": {"gtee": 1}}), f"{STAGE}.conditions.price.gtee", "unknown_operator",
+         "gte"),
+        (a_filter({"price": {"$gtee": 1}}), f"{STAGE}.conditions.price.$gtee", "unknown_operator",
+         "$gte"),
+        (a_filter(None), f"{STAGE}.conditions", "required_field", "conditions"),
+        (a_filter({"a": 1}, field="b"), f"{STAGE}.conditions", "contradiction", ""),
+        (a_stage(pre_filters={"AND": 3}), f"{STAGE}.pre_filters.AND", "invalid_filter", ""),
+        (a_stage(pre_filters=DEEP), f"{STAGE}.pre_filters" + ".NOT" * 20, "filter_too_deep", ""),
+        (a_stage([a_search(query="{% for x in INPUT.q %}{{x}}{% endfor %}")]),
+         f"{STAGE}.searches[0].query", "invalid_template", "expressions"),
+        (a_stage([a_search(query="{{INPUT.__class__}}")]), f"{STAGE}.searches[0].query",
+         "invalid_template", "expressions"),
+        (a_stage([a_search(query="{{INPUT.query.upper()}}")]), f"{STAGE}.searches[0].query",
+         "invalid_template", "expressions"),
+        (a_stage([a_search(query="{{INPUT.query")]), f"{STAGE}.searches[0].query",
+         "invalid_template", "expressions"),
+        ({"config": {"stage_id": "feature_serch"}}, "$.stages[0].config.stage_id",
+         "stage_not_available", "feature_search"),
+        ({"config": {}}, "$.stages[0].config.stage_id", "stage_not_available", ""),
+        ("x", "$.stages[0]", "wrong_type", ""),
+    ],
+)  # fmt: skip
+def test_a_bad_stage_is_named_with_its_place(
+    live: Live, stage: Any, path: str, code: str | None, hint: str
+):
+    error = create(live, stage)
+    assert error["status"] == 422
+    assert path in places(error), error
+    assert code in (None, places(error)[path])
+    assert path in error["message"]
+    assert hint in error["hint"]
+
+
+UNBUILT_STAGES = (
+    "rerank", "sort_relevance", "sort_attribute", "mmr", "group_by", "deduplicate", "limit",
+    "sample", "score_normalize", "interaction_boost", "ltr", "llm_filter", "query_expand",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("stage_id", UNBUILT_STAGES)
+def test_other_stages_of_the_reference_are_refused_by_name(live: Live, stage_id: str):
+    error = create(live, a_stage(), {"config": {"stage_id": stage_id, "parameters": {}}})
+    assert (error["status"], error["code"]) == (422, "stage_not_available")
+    assert error["type"] == "NotEnabledError"
+    assert stage_id in error["message"]
+    assert "feature_search" in error["hint"]
+
+
+@pytest.mark.parametrize(
+    ("stage", "path"),
+    [
+        (a_stage(facets=[{"key": "brand"}]), f"{STAGE}.facets"),
+        (a_stage(group_by={"field": "brand"}), f"{STAGE}.group_by"),
+        (a_stage(interactive=True), f"{STAGE}.interactive"),
+        (a_stage(cache_behavior="auto"), f"{STAGE}.cache_behavior"),
+        (a_stage(cache_ttl_seconds=3), f"{STAGE}.cache_ttl_seconds"),
+        (a_stage([a_search(lexical=True)]), f"{STAGE}.searches[0].lexical"),
+        (a_stage([a_search(on_empty="random")]), f"{STAGE}.searches[0].on_empty"),
+        (a_stage([a_search(query={"input_mode": "document", "value": "x"})]),
+         f"{STAGE}.searches[0].query.input_mode"),
+        (a_stage([a_search(query={"input_mode": "multi_content", "values": ["x"]})]),
+         f"{STAGE}.searches[0].query.values"),
+        (a_stage([a_search(query="{{SECRET.key}}")]), f"{STAGE}.searches[0].query"),
+        (a_stage(pre_filters={"at": {"geo_radius": {}}}), f"{STAGE}.pre_filters.at.geo_radius"),
+        (a_stage(fusion="learned", learning_config={"algorithm": "ucb"}),
+         f"{STAGE}.learning_config.algorithm"),
+        (a_stage(fusion="learned", learning_config={"exposure": "viewport"}),
+         f"{STAGE}.learning_config.exposure"),
+        (a_stage(fusion="learned", learning_config={"evaluation_dataset_id": "x"}),
+         f"{STAGE}.learning_config.evaluation_dataset_id"),
+        ({"stage_type": "filter", "stage_id": "feature_search", "parameters": {}},
+         "$.stages[0].stage_id"),
+        ({"type": "vector_search", "top_k": 100}, "$.stages[0].type"),
+        ({"type": "feature_search", "feature_extractor": {"type": "text"}, "query": "x"},
+         "$.stages[0].type"),
+    ],
+)  # fmt: skip
+def test_stage_fields_that_are_not_built_are_refused_by_name(live: Live, stage: Any, path: str):
+    error = create(live, stage)
+    assert (error["status"], places(error)[path]) == (422, "not_available")
+    assert path.rpartition(".")[2] in json.dumps(error) or "SECRET" in error["message"]
+
+
+def test_a_second_search_stage_is_refused(live: Live):
+    error = create(live, a_stage(), a_stage() | {"stage_name": "second"})
+    assert places(error) == {"$.stages[1]": "not_available"}
+    twice = create(live, a_stage(), a_filter({"a": 1}) | {"stage_name": "feature_search"})
+    assert places(twice) == {"$.stages[1].stage_name": "duplicate_name"}
+
+
+def test_what_has_no_effect_is_said(live: Live, products: str):
+    stage = a_stage() | {"output_alias": "x", "batch_size": 3}
+    body = {
+        "retriever_name": a_name("odd"), "stages": [stage], "visibility": "PUBLIC",
+        "budget_limits": {"max_time_ms": 5}, "collection_identifiers": [products, "nowhere"],
+    }  # fmt: skip
+    said = " ".join(live.ok("POST", "/v1/retrievers", body)["warnings"])
+    for word in ("output_alias", "batch_size", "visibility", "budget_limits", "nowhere"):
+        assert word in said
+
+
+@pytest.mark.parametrize(
+    ("fields", "path", "code"),
+    [
+        ({"retriver": 1}, "$.retriver", "unknown_field"),
+        ({"retriever_name": ""}, "$.retriever_name", "wrong_value"),
+        ({"retriever_name": "a/b"}, "$.retriever_name", "wrong_value"),
+        ({"retriever_name": "interactions"}, "$.retriever_name", "reserved_name"),
+        ({"stages": []}, "$.stages", "empty"),
+        ({"stages": None}, "$.stages", "wrong_type"),
+        ({"cache_config": {}}, "$.cache_config", "not_available"),
+        ({"marketplace_listing_id": "x"}, "$.marketplace_listing_id", "not_available"),
+        ({"collection_identifiers": ["a"], "collection_ids": ["b"]}, "$.collection_ids",
+         "contradiction"),
+        ({"input_schema": {"q": {"type": "strin"}}}, "$.input_schema.q.type", "wrong_value"),
+        ({"input_schema": {"q": {"type": "string", "requird": True}}}, "$.input_schema.q.requird",
+         "unknown_field"),
+    ],
+)  # fmt: skip
+def test_a_bad_retriever_is_named_with_its_place(live: Live, fields: Any, path: str, code: str):
+    body = {"retriever_name": a_name("bad"), "stages": [a_stage()], **fields}
+    error = live.refused("POST", "/v1/retrievers", body)
+    assert (error["status"], places(error).get(path)) == (422, code), error
+
+
+def test_missing_fields_are_named(live: Live):
+    assert places(live.refused("POST", "/v1/retrievers", {"stages": [a_stage()]})) == {
+        "$.retriever_name": "required_field"
+    }
+    assert places(live.refused("POST", "/v1/retrievers")) == {"$.retriever_name": "required_field"}
+
+
+# Executing.
+
+
+@pytest.mark.parametrize(
+    ("body", "path", "code"),
+    [
+        ({"input": {}}, "$.input", "unknown_field"),
+        ({"inputs": []}, "$.inputs", "wrong_type"),
+        ({"inputs": {"query": {"a": 1}}}, None, "wrong_type"),
+        ({"inputs": {"query": ["a"]}}, None, "text_needed"),
+        ({"inputs": {}}, None, "missing_input"),
+        ({"inputs": {"query": "a", "user_id": {"a": 1}}}, "$.inputs.user_id", "wrong_type"),
+        ({"inputs": {"query": "a", "user_id": "u" * 600}}, "$.inputs.user_id", "too_long"),
+        ({"inputs": {"query": "a"}, "limit": 0}, "$.limit", "wrong_value"),
+        ({"inputs": {"query": "a"}, "limit": 501}, "$.limit", "wrong_value"),
+        ({"inputs": {"query": "a"}, "limit": 1, "page_size": 2}, "$.page_size", "contradiction"),
+        ({"inputs": {"query": "a"}, "purpose": "fun"}, "$.purpose", "wrong_value"),
+        ({"inputs": {"query": "a"}, "filters": []}, "$.filters", "invalid_filter"),
+        ({"inputs": {"query": "a"}, "filters": {"a": {"liek": 1}}}, "$.filters.a.liek",
+         "unknown_operator"),
+        ({"inputs": {"query": "a"}, "filters": {"a": {"in": 3}}}, "$.filters.a.in",
+         "invalid_filter"),
+        ({"inputs": {"query": "a"}, "filters": {"a": {"regex": "(a+)+$"}}}, "$.filters.a.regex",
+         "invalid_regex"),
+        ({"inputs": {"query": "a"}, "filters": {"a": {"gt": "soon"}}}, "$.filters.a.gt",
+         "invalid_time"),
+        ({"inputs": {"query": "a"}, "filters": DEEP}, "$.filters" + ".NOT" * 20,
+         "filter_too_deep"),
+        *[({"inputs": {"query": "a"}, name: value}, f"$.{name}", "not_available")
+          for name, value in (("pagination", {"limit": 3}), ("stream", True), ("explain", True),
+                              ("expand", []), ("return_vectors", True), ("consistency", "x"),
+                              ("target_collection_id", "x"))],
+    ],
+)  # fmt: skip
+def test_a_bad_execution_is_named_with_its_place(
+    live: Live, shop: str, body: Any, path: str | None, code: str
+):
+    error = live.refused("POST", f"/v1/retrievers/{shop}/execute", body)
+    assert error["status"] == 422
+    assert error["code"] == code
+    assert path is None or places(error)[path] == code
+
+
+def test_query_parameters_are_checked(live: Live, shop: str):
+    path = f"/v1/retrievers/{shop}/execute"
+    body = {"inputs": {"query": "wireless"}}
+    for name in ("explain", "stream", "return_vectors"):
+        error = live.refused("POST", f"{path}?{name}=true", body)
+        assert places(error) == {f"query.{name}": "not_available"}
+    assert live.refused("POST", f"{path}?explain=maybe", body)["code"] == "wrong_type"
+    error = live.refused("POST", f"{path}?skip_cahce=true", body)
+    assert places(error) == {"query.skip_cahce": "unknown_field"}
+    assert "skip_cache" in error["hint"]
+    warned = live.ok("POST", f"{path}?skip_cache=true&include_legacy_results=true", body)
+    assert any("skip_cache" in each for each in warned["warnings"])
+    assert warned["results"] == warned["documents"]
+    for query in ("page=0", "page=x", "page_size=1001", "foo=1"):
+        error = live.refused("GET", f"/v1/retrievers?{query}")
+        assert list(places(error)) == [f"query.{query.partition('=')[0]}"]
+    for sent, code in (({"limit": -1}, "wrong_value"), ({"page": 0}, "wrong_value"),
+                       ({"filters": {}}, "not_available"), ({"serch": "x"}, "unknown_field"),
+                       ({"limit": 1, "page_size": 2}, "contradiction")):  # fmt: skip
+        for kind in ("retrievers", "collections"):
+            assert live.refused("POST", f"/v1/{kind}/list", sent)["code"] == code
+
+
+# Bodies.
+
+TAKERS = (
+    ("POST", "/v1/retrievers"), ("PATCH", "/v1/retrievers/{shop}"), ("POST", "/v1/collections"),
+    ("POST", "/v1/retrievers/{shop}/execute"), ("POST", "/v1/retrievers/interactions"),
+    ("POST", "/v1/retrievers/interactions/batch"), ("POST", "/v1/retrievers/interactions/list"),
+    ("POST", "/v1/collections/{products}/documents/upsert"),
+    ("PATCH", "/v1/collections/{products}/documents/d00"),
+    ("POST", "/v1/retrievers/{shop}/learned-fusion/rollout"), ("POST", "/v1/admin/flush"),
+)  # fmt: skip
+BODIES = {
+    "half": (b"{", 400, "not_json"),
+    "NaN": (b'{"limit": NaN}', 400, "not_json"),
+    "Infinity": (b'{"limit": -Infinity}', 400, "not_json"),
+    "too large a number": (b'{"limit": 1e999}', 400, "not_json"),
+    "latin-1": (b'{"limit": "\xff"}', 400, "not_utf8"),
+    "deep": (b"[" * 100_000, 400, "too_deep"),
+    "a list": (b"[]", 422, "wrong_type"),
+    "a text": (b'"x"', 422, "wrong_type"),
+    "null": (b"null", 422, "wrong_type"),
+    "unknown": (b'{"xyzzy": {"a": [1]}}', 422, "unknown_field"),
+}
+
+
+@pytest.mark.parametrize("taker", TAKERS, ids=[f"{m} {p}" for m, p in TAKERS])
+def test_every_route_refuses_what_is_no_body(
+    live: Live, shop: str, products: str, taker: tuple[str, str]
+):
+    method, path = taker[0], taker[1].format(shop=shop, products=products)
+    for name, (body, status, code) in BODIES.items():
+        if name == "unknown" and path.endswith("d00"):
+            continue  # a document takes any field
+        error = live.refused(method, path, body)
+        assert (error["status"], error["code"]) == (status, code), (name, error)
+
+
+@pytest.mark.parametrize("taker", TAKERS, ids=[f"{m} {p}" for m, p in TAKERS])
+def test_every_route_limits_and_unpacks_bodies(
+    live: Live, shop: str, products: str, taker: tuple[str, str]
+):
+    method, path = taker[0], taker[1].format(shop=shop, products=products)
+    large = b'{"a": "' + b"x" * (17 << 20) + b'"}'
+    for body, encoding, code in (
+        (large, "", "payload_too_large"),
+        (gzip.compress(b" " * (100 << 20), 1), "gzip", "payload_too_large"),
+        (b"no gzip", "gzip", "not_gzip"),
+        (gzip.compress(b'{"a": 1}')[:-9], "gzip", "not_gzip"),
+        (b"{}", "br", "unknown_encoding"),
+    ):
+        error = live.refused(
+            method, path, body, **({"Content-Encoding": encoding} if encoding else {})
+        )
+        assert error["code"] == code
+        assert error["status"] == (413 if code == "payload_too_large" else 400)
+        assert error["hint"]
+
+
+def test_deep_values_are_kept_or_refused_and_never_break_a_list(live: Live):
+    collection = make_collection(live, 1)
+    deep: Any = reduce(lambda inner, _: {"a": inner}, range(200), 1)
+    rows = [{"document_id": "deep", "m": deep}, {"document_id": "fine", "m": {"a": [1]}}]
+    answer = live.ok("POST", f"/v1/collections/{collection}/documents/upsert", {"documents": rows})
+    assert (answer["upserted"], answer["failed"]) == (1, 1)
+    assert answer["results"][0]["document_id"] == "deep"
+    assert answer["results"][0]["error"]["code"] == "too_deep"
+    assert len(live.ok("GET", f"/v1/collections/{collection}/documents")["results"]) == 2
+    many = {"documents": [{}] * 5001}
+    error = live.refused("POST", f"/v1/collections/{collection}/documents/upsert", many)
+    assert error["code"] == "too_many"
+    retriever = make_retriever(live, collection)
+    found = execute(live, retriever, inputs={"anything": deep})
+    live.ok("POST", "/v1/admin/flush")
+    logged = live.ok("GET", f"/v1/retrievers/executions/{found['execution_id']}")
+    assert logged["inputs"]["anything"] == deep
+
+
+# Collections and documents.
+
+LEXICAL = {"feature_uri": "x", "kind": "lexical", "fields": ["title"]}
+
+
+@pytest.mark.parametrize(
+    ("feature", "place", "code"),
+    [
+        (LEXICAL | {"kind": "lexica"}, "kind", "wrong_value"),
+        (LEXICAL | {"feilds": ["a"]}, "feilds", "unknown_field"),
+        ({"feature_uri": "x", "kind": "lexical"}, "fields", "required_field"),
+        (LEXICAL | {"dimension": 3}, "dimension", "wrong_place"),
+        (LEXICAL | {"fields": [""]}, "fields[0]", "wrong_value"),
+        ({"feature_uri": "x", "kind": "dense"}, "dimension", "required_field"),
+        ({"feature_uri": "x", "kind": "dense", "dimension": 0}, "dimension", "wrong_value"),
+        ({"feature_uri": "x", "kind": "dense", "model": "statik", "fields": ["a"]}, "model",
+         "unknown_model"),
+        ({"feature_uri": "x", "kind": "field"}, "field", "required_field"),
+        ({"kind": "field", "field": "a"}, "feature_uri", "required_field"),
+    ],
+)  # fmt: skip
+def test_a_bad_feature_is_named_with_its_place(live: Live, feature: Any, place: str, code: str):
+    body = {"collection_name": a_name("bad"), "features": [feature]}
+    error = live.refused("POST", "/v1/collections", body)
+    assert (error["status"], places(error)) == (422, {f"$.features[0].{place}": code})
+
+
+def test_names_are_taken_once(live: Live, products: str, shop: str):
+    error = live.refused("POST", "/v1/collections", {"collection_name": products})
+    assert (error["status"], error["code"]) == (409, "collection_name_taken")
+    other = make_collection(live, 0)
+    renamed = {"collection_name": products}
+    assert live.refused("PATCH", f"/v1/collections/{other}", renamed)["status"] == 409
+    name = live.ok("GET", f"/v1/retrievers/{shop}")["retriever_name"]
+    body = {"retriever_name": name, "stages": [a_stage()]}
+    assert live.refused("POST", "/v1/retrievers", body)["code"] == "retriever_name_taken"
+
+
+@pytest.mark.parametrize(
+    ("document", "place", "code"),
+    [
+        ("x", "", "wrong_type"),
+        ({"title": "a"}, ".document_id", "required_field"),
+        ({"document_id": ""}, ".document_id", "required_field"),
+        ({"document_id": "a" * 513}, ".document_id", "required_field"),
+        ({"document_id": "z", "_vectors": {OWN: [1.0]}}, f'._vectors["{OWN}"]', "wrong_dimension"),
+        ({"document_id": "z", "_vectors": {OWN: [1e300] * 8}}, f'._vectors["{OWN}"]',
+         "not_finite"),
+        ({"document_id": "z", "_vectors": {OWN: [10**60] * 8}}, f'._vectors["{OWN}"]',
+         "not_finite"),
+        ({"document_id": "z", "_vectors": {OWN: "abc"}}, f'._vectors["{OWN}"]', "not_finite"),
+        ({"document_id": "z", "_vectors": {"nope": [1.0]}}, '._vectors["nope"]',
+         "unknown_feature"),
+        ({"document_id": "z", "_vectors": []}, None, None),
+        ({"document_id": "z", "n": 10**30}, ".n", "not_storable"),
+    ],
+)  # fmt: skip
+def test_a_bad_document_costs_only_itself(
+    live: Live, products: str, document: Any, place: str | None, code: str | None
+):
+    rows = [a_document(0), document, a_document(1)]
+    path = f"/v1/collections/{products}/documents/upsert"
+    answer = live.ok("POST", path, {"documents": rows})
+    if code is None:
+        assert answer["failed"] == 0
+        return
+    assert (answer["upserted"], answer["failed"]) == (2, 1)
+    error = answer["results"][1]["error"]
+    assert (error["path"], error["code"]) == (f"$.documents[1]{place}", code)
+    assert error["message"]
+
+
+def test_updates_add_up_and_refuse_one_by_one(live: Live):
+    collection = make_collection(live, 3)
+    root = f"/v1/collections/{collection}/documents"
+    updates = [
+        {"document_id": "d00", "a": 1}, {"document_id": "d00", "fields": {"b": 2}},
+        {"document_id": "nope", "a": 1}, {"a": 1}, {"document_id": "d01", "fields": 3}, "x",
+        {"document_id": "d02", "_vectors": {OWN: [1]}}, {"document_id": "d01", "colour": None},
+    ]  # fmt: skip
+    answer = live.ok("POST", f"{root}/batch", {"updates": updates})
+    codes = [result["error"] and result["error"]["code"] for result in answer["results"]]
+    assert codes == [None, None, "document_not_found", "required_field", "wrong_type",
+                     "wrong_type", "wrong_dimension", None]  # fmt: skip
+    paths = [result["error"]["path"] for result in answer["results"] if result["error"]]
+    assert paths == [
+        "$.updates[2].document_id", "$.updates[3].document_id", "$.updates[4].fields",
+        "$.updates[5]", f'$.updates[6]._vectors["{OWN}"]',
+    ]  # fmt: skip
+    changed = live.ok("GET", f"{root}/d00")
+    assert (changed["a"], changed["b"], list(changed["_vectors"])) == (1, 2, [OWN])
+    assert "colour" not in live.ok("GET", f"{root}/d01")
+    error = live.refused("PATCH", f"{root}/d02", {"_vectors": {OWN: [1]}})
+    assert places(error) == {f'$._vectors["{OWN}"]': "wrong_dimension"}
+    assert live.refused("PATCH", f"{root}/d02", {"document_id": "d9"})["code"] == "contradiction"
+    assert live.refused("PATCH", f"{root}/d99", {"a": 1})["code"] == "document_not_found"
+
+
+def test_deleted_and_unknown_ids_are_not_found(live: Live):
+    collection = make_collection(live, 2)
+    retriever = make_retriever(live, collection)
+    live.ok("DELETE", f"/v1/collections/{collection}/documents/d00")
+    live.ok("DELETE", f"/v1/collections/{collection}/documents/d00")
+    root = f"/v1/collections/{collection}"
+    assert live.refused("GET", f"{root}/documents/d00")["code"] == "document_not_found"
+    live.ok("DELETE", root)
+    for method, path in (("GET", root), ("DELETE", root), ("POST", f"{root}/documents/list")):
+        error = live.refused(method, path)
+        assert (error["status"], error["code"]) == (404, "collection_not_found")
+        assert collection in error["message"]
+    assert execute(live, retriever)["documents"] == []
+    live.ok("DELETE", f"/v1/retrievers/{retriever}")
+    root = f"/v1/retrievers/{retriever}"
+    for method, path in (
+        ("GET", root), ("PATCH", root), ("DELETE", root), ("POST", f"{root}/execute"),
+        ("GET", f"{root}/versions"), ("GET", f"{root}/learned-fusion/weights"),
+        ("POST", f"{root}/learned-fusion/disable"),
+        ("GET", f"/v1/analytics/retrievers/{retriever}/signals"),
+    ):  # fmt: skip
+        error = live.refused(method, path)
+        assert (error["status"], error["code"]) == (404, "retriever_not_found"), (method, path)
+        assert error["details"] == {"resource": "retriever", "id": retriever}
+    for kind in ("execution", "interaction"):
+        error = live.refused("GET", f"/v1/retrievers/{kind}s/{'0' * 32}")
+        assert (error["status"], error["code"]) == (404, f"{kind}_not_found")
+        kind = f"{kind}s"
+        assert live.refused("GET", f"/v1/retrievers/{kind}/nonsense")["code"] == "invalid_id"
+
+
+# Routes.
+
+
+def test_unknown_routes_and_methods(live: Live, shop: str):
+    for path in ("/v1/nothing", "/nothing", "/api/v1/nothing", f"/v1/retrievers/{shop}/explain"):
+        error = live.refused("GET", path)
+        assert (error["status"], error["code"]) == (404, "no_such_route")
+        assert error["message"].startswith("there is no route GET /v1/")
+        assert "/docs" in error["hint"]
+    for method, path in (("PUT", "/v1/retrievers"), ("GET", f"/v1/retrievers/{shop}/execute"),
+                         ("PUT", "/v1/retrievers/interactions"), ("DELETE", "/healthz"),
+                         ("GET", "/v1/retrievers/interactions/batch")):  # fmt: skip
+        error = live.refused(method, path)
+        assert (error["status"], error["code"]) == (405, "method_not_allowed")
+        assert path in error["message"]
+    for route in ("execute/batch", "execute/explain", "clone", "publish", "evaluations"):
+        assert live.refused("POST", f"/v1/retrievers/{shop}/{route}", {})["status"] == 404
+
+
+def test_an_unknown_namespace_is_named(live: Live, shop: str):
+    for method, path in (("GET", "/v1/retrievers"), ("POST", f"/v1/retrievers/{shop}/execute"),
+                         ("POST", "/v1/retrievers/interactions"), ("GET", "/v1/collections")):  # fmt: skip
+        error = live.refused(method, path, None, X_Namespace="acme")
+        assert (error["status"], error["code"]) == (404, "namespace_not_found")
+        assert "`acme`" in error["message"]
+        assert error["details"] == {"resource": "namespace", "id": "acme"}
+
+
+def test_paths_must_be_utf8_and_ids_of_sane_length(live: Live, shop: str):
+    root = f"/v1/retrievers/{shop}/learned-fusion"
+    assert live.refused("GET", f"{root}/weights/%ff%fe")["code"] == "not_utf8"
+    assert live.refused("POST", f"{root}/opt-out/{'u' * 600}")["code"] == "too_long"
+    assert live.ok("GET", f"{root}/weights/a%2Fb%3Fc%23d")["user_id"] == "a/b?c#d"
+
+
+def test_a_body_nobody_reads_is_refused(live: Live, shop: str):
+    root = f"/v1/retrievers/{shop}/learned-fusion"
+    for method, path in (("POST", f"{root}/opt-out/u"), ("DELETE", f"/v1/retrievers/{shop}")):
+        error = live.refused(method, path, {"reason": "x"})
+        assert places(error) == {"$.reason": "unknown_field"}
+    assert live.ok("GET", f"/v1/retrievers/{shop}")["retriever_id"] == shop
+    live.ok("POST", f"{root}/opt-in/u", {})
+
+
+def test_learned_fusion_refuses_what_it_does_not_know(live: Live, shop: str):
+    root = f"/v1/retrievers/{shop}/learned-fusion"
+    assert places(live.refused("POST", f"{root}/rollout")) == {"$.rollout_pct": "required_field"}
+    for value, code in ((101, "wrong_value"), (-1, "wrong_value"), ("10", "wrong_type")):
+        error = live.refused("POST", f"{root}/rollout", {"rollout_pct": value})
+        assert places(error) == {"$.rollout_pct": code}
+    assert live.refused("POST", f"{root}/disable", {"why": "x"})["code"] == "unknown_field"
+    assert live.refused("DELETE", f"{root}/user/u?erase=true")["code"] == "not_available"
+    signals = f"/v1/analytics/retrievers/{shop}/signals"
+    assert live.refused("GET", f"{signals}?signal_type=foo")["code"] == "not_available"
+    assert places(live.refused("GET", f"{signals}?hours=0")) == {"query.hours": "wrong_value"}
+
+
+def test_nothing_went_wrong_inside(live: Live):
+    assert '"request failed"' not in live.log.read_text()
+
+
+# Codes.
+
+# Raised while starting or stopping, and where a library gives no better words.
+ELSEWHERE = {"not_ready", "bad_request", "execution_not_found"}
+SHAPE = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def code_literals() -> dict[str, list[str]]:
+    """Every literal `code` in the sources, with where it stands."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(SRC.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            for code in _codes(node):
+                found.setdefault(code, []).append(f"{path.relative_to(SRC)}:{node.lineno}")
+    return found
+
+
+def _codes(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Call):
+        name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+        second = node.args[1:2] if name in ("invalid", "FieldError") else []
+        named = [each.value for each in node.keywords if each.arg == "code"]
+        return [e.value for e in (*second, *named)
+                if isinstance(e, ast.Constant) and isinstance(e.value, str)]  # fmt: skip
+    return []
+
+
+def test_every_code_is_stable_in_shape_and_documented_by_use():
+    codes = code_literals()
+    assert len(codes) > 25
+    assert [code for code in codes if not SHAPE.fullmatch(code)] == []
+    tests = "".join(path.read_text() for path in SRC.parents[1].joinpath("tests").rglob("*.py"))
+    untested = {
+        code: places for code, places in codes.items()
+        if f'"{code}"' not in tests and code not in ELSEWHERE and places[0].partition("/")[0] in ("http", "core", "steps")
+    }  # fmt: skip
+    assert untested == {}
+
+
+def test_every_refusal_of_the_http_layer_says_what_next():
+    """An error that is raised by hand has a hint unless its message already names the only way."""
+    bare = []
+    for path in sorted((SRC / "http").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in (
+                "BadRequest", "NotAvailable", "Forbidden", "Unauthorized", "PayloadTooLarge"
+            ) and not any(each.arg == "hint" for each in node.keywords):  # fmt: skip
+                bare.append(f"{path.name}:{node.lineno}")
+    assert bare == []
