@@ -94,7 +94,7 @@ def checked_error(reply: Reply) -> dict[str, Any]:
     assert body["request_id"] == reply.headers["x-request-id"]
     error: dict[str, Any] = body["error"]
     assert set(error) == {"message", "type", "code", "hint", "details"}, error
-    assert error["message"] and error["type"] and error["code"], error
+    assert all(error[name] for name in ("message", "type", "code")), error
     assert b"Traceback" not in reply.content
     assert reply.status != 500, error
     if reply.status == 422:
@@ -164,7 +164,7 @@ def a_document(number: int, **fields: Any) -> dict[str, Any]:
     return {
         "document_id": f"d{number:02d}",
         "title": " ".join(["wireless"] * (1 + number % 3) + ["earbuds", f"model{number}"]),
-        "caption": " ".join(["noise", "cancelling"][: 1 + number % 2] + ["wireless", "sound"]),
+        "caption": " ".join([*["noise", "cancelling"][: 1 + number % 2], "wireless", "sound"]),
         "price": float(number),
         "colour": colours[number % 3],
         "popularity": float((number * 7) % 30),

@@ -285,7 +285,8 @@ def test_several_collections_are_one_list(live: Live, products: str):
 
 CASES: list[tuple[Any, Callable[[Any], bool]]] = [
     ({"colour": "red"}, lambda d: d["colour"] == "red"),
-    ({"colour": {"eq": "red"}, "price": {"lt": 9}}, lambda d: d["colour"] == "red" and d["price"] < 9),
+    ({"colour": {"eq": "red"}, "price": {"lt": 9}},
+     lambda d: d["colour"] == "red" and d["price"] < 9),
     ({"field": "colour", "operator": "ne", "value": "red"}, lambda d: d["colour"] != "red"),
     ({"price": {"gt": 5, "lte": 9}}, lambda d: 5 < d["price"] <= 9),
     ({"price": {"$gte": 5, "$lt": 9}}, lambda d: 5 <= d["price"] < 9),
@@ -304,7 +305,8 @@ CASES: list[tuple[Any, Callable[[Any], bool]]] = [
     ({"caption": {"phrase": "noise cancelling"}}, lambda d: "noise cancelling" in d["caption"]),
     ({"title": {"words": ["model7", "model8"]}}, lambda d: d["price"] in (7, 8)),
     ({"made_at": {"gte": "2026-01-20T00:00:00Z"}}, lambda d: d["price"] >= 19),
-    ({"AND": [{"colour": "red"}, {"OR": [{"price": 0}, {"price": 3}]}]}, lambda d: d["price"] in (0, 3)),
+    ({"AND": [{"colour": "red"}, {"OR": [{"price": 0}, {"price": 3}]}]},
+     lambda d: d["price"] in (0, 3)),
     ({"NOT": {"colour": "red"}}, lambda d: d["colour"] != "red"),
     ({"$or": [{"price": 1}, {"$not": {"price": {"$lt": 29}}}]}, lambda d: d["price"] in (1, 29)),
     ({"AND": [{"brand": "ACME"}], "case_sensitive": False}, lambda d: d["brand"] == "Acme"),

@@ -244,9 +244,9 @@ def test_a_browser_posts_an_interaction_across_origins(live: Live, shop: str):
     preflight = live.call("OPTIONS", "/v1/retrievers/interactions", **wanted)
     assert preflight.status in (200, 204)
     allowed = preflight.headers["access-control-allow-headers"].lower()
-    assert {"authorization", "content-type", "x-namespace", "x-session-id"} <= set(
+    assert {"authorization", "content-type", "x-namespace", "x-session-id"} <= {
         part.strip() for part in allowed.split(",")
-    )
+    }
     assert "DELETE" in preflight.headers["access-control-allow-methods"]
     body = {
         "feature_id": "d01", "interaction_type": ["click"], "position": 1,

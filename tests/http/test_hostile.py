@@ -513,8 +513,10 @@ def test_unknown_routes_and_methods(live: Live, shop: str):
 
 
 def test_an_unknown_namespace_is_named(live: Live, shop: str):
-    for method, path in (("GET", "/v1/retrievers"), ("POST", f"/v1/retrievers/{shop}/execute"),
-                         ("POST", "/v1/retrievers/interactions"), ("GET", "/v1/collections")):  # fmt: skip
+    for method, path in (
+        ("GET", "/v1/retrievers"), ("POST", f"/v1/retrievers/{shop}/execute"),
+        ("POST", "/v1/retrievers/interactions"), ("GET", "/v1/collections"),
+    ):  # fmt: skip
         error = live.refused(method, path, None, X_Namespace="acme")
         assert (error["status"], error["code"]) == (404, "namespace_not_found")
         assert "`acme`" in error["message"]
@@ -588,7 +590,8 @@ def test_every_code_is_stable_in_shape_and_documented_by_use():
     tests = "".join(path.read_text() for path in SRC.parents[1].joinpath("tests").rglob("*.py"))
     untested = {
         code: places for code, places in codes.items()
-        if f'"{code}"' not in tests and code not in ELSEWHERE and places[0].partition("/")[0] in ("http", "core", "steps")
+        if f'"{code}"' not in tests and code not in ELSEWHERE
+        and places[0].partition("/")[0] in ("http", "core", "steps")
     }  # fmt: skip
     assert untested == {}
 

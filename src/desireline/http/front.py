@@ -106,7 +106,9 @@ class Front:
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
-                raise BadRequest("the client went away before the body was complete", hint="send it again")
+                raise BadRequest(
+                    "the client went away before the body was complete", hint="send it again"
+                )
             part = message.get("body", b"")
             size += len(part)
             if size > limit:

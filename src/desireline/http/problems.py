@@ -54,7 +54,7 @@ def envelope(error: DesirelineError, request_id: str) -> dict[str, Any]:
 
 def _place(field: FieldError) -> dict[str, Any]:
     location = [
-        int(part) if part.isdigit() else part
+        int(part) if part.isascii() and part.isdigit() else part
         for part in (*(["body"] if field.path.startswith("$") else []), *_PARTS.findall(field.path))
     ]
     return {
