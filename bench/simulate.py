@@ -149,13 +149,15 @@ def mean_quality(
     reached = []
     for taste, users in sorted(shares.items()):
         chosen = [
-            policy.mean(policy.ready(
-                nodes,
-                context_of(world, shopper),
-                config or LearningConfig(),
-                SEARCHES,
-                at * EVERY_MS,
-            )).values
+            policy.mean(
+                policy.ready(
+                    nodes,
+                    context_of(world, shopper),
+                    config or LearningConfig(),
+                    SEARCHES,
+                    at * EVERY_MS,
+                )
+            ).values
             for shopper, _ in users.values()
         ]
         quality = esci.quality(world.questions, np.array(chosen), taste)

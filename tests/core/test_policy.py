@@ -164,9 +164,8 @@ def test_a_session_speaks_from_its_first_interaction_and_falls_silent(config: Le
         found = policy.ready(nodes, context, config, SEARCHES, now_ms, session)
         return float(policy.draw_many(found, np.random.default_rng(2), 400)[:, 2].mean())
 
-    without = teaching.draws(nodes, anonymous, config, SEARCHES, NOW, np.random.default_rng(2), 400)[
-        :, 2
-    ].mean()
+    rng = np.random.default_rng(2)
+    without = teaching.draws(nodes, anonymous, config, SEARCHES, NOW, rng, 400)[:, 2].mean()
     assert third(NOW) > without + 0.02
     assert third(NOW + 61 * 60_000) == pytest.approx(without)
     assert policy.ready({}, anonymous, config, SEARCHES, NOW, session).standing.level == "personal"

@@ -45,7 +45,7 @@ def test_counting_and_sorting_agree_with_fuse(seed):
     draws = rng.dirichlet(np.ones(3), size=16)
     shown, ties = np.arange(8), id_order(fused.ids)
     scores = linear_scores(fused.norm, draws)
-    ranks = propensity._by_counting(scores, shown, ties)
+    ranks = propensity._by_counting(scores, shown, lambda: ties)
     runs = [Run(str(f), fused.ids, fused.norm[:, f].tolist()) for f in range(3)]
     expected = np.zeros(8)
     for draw in draws:

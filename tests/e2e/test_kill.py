@@ -19,7 +19,7 @@ PLACES = {
     "before_sync": (3, 20),
     "after_sync": (3, 20),
     "between_intent_and_insert": (2, 4),
-    "after_insert": (2, 4),
+    "after_insert": (3, 5),
 }
 ROUNDS = 50
 SHARE = 0.3

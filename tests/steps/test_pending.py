@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-
 from desireline import wiring
 from desireline.http.metrics import PrometheusMetrics
 from desireline.settings import Settings

@@ -71,8 +71,14 @@ class AgainstAList(RuleBasedStateMachine):
     )
     def add(self, session, user, retriever, query, documents, closes) -> None:
         execution = an_execution(
-            len(self.all), self.now, session_id=session, user_id=user, retriever_id=retriever,
-            query_key=query, documents=documents, closes_at_ms=self.now + closes * MINUTE,
+            len(self.all),
+            self.now,
+            session_id=session,
+            user_id=user,
+            retriever_id=retriever,
+            query_key=query,
+            documents=documents,
+            closes_at_ms=self.now + closes * MINUTE,
         )
         for older in self.all:
             if session and (older.session_id, older.retriever_id) == (session, retriever):

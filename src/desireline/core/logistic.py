@@ -9,6 +9,7 @@ Every level of one lesson is held in arrays (L, ...) so that one call inverts th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import msgspec
 import numpy as np
@@ -171,11 +172,19 @@ def spread_of(levels: Levels, config: LearningConfig) -> Array:
 
     `s = .5 sqrt(bonus)` with each level's own interactions: what is known well is explored little.
     """
-    depth, size = levels.mean.shape
-    scales = np.array([DRAW_SCALE * bonus(n, config) ** 0.5 for n in levels.n])
-    roots = np.linalg.cholesky(np.linalg.inv(levels.precision)) * scales[:, None, None]
-    spread: Array = roots.transpose(0, 2, 1).reshape(depth * size, size)
-    return spread
+    size = levels.mean.shape[1]
+    scales = [DRAW_SCALE * bonus(n, config) ** 0.5 for n in levels.n]
+    roots = [_root(precision.tobytes(), size) for precision in levels.precision]
+    return np.concatenate([scale * root for scale, root in zip(scales, roots, strict=True)])
+
+
+@lru_cache(maxsize=4096)
+def _root(precision: bytes, size: int) -> Array:
+    """(F+1, F+1) the transpose of L with L L' = P^-1; nodes change rarely, draws are many."""
+    rows = np.frombuffer(precision).reshape(size, size)
+    root: Array = np.ascontiguousarray(np.linalg.cholesky(np.linalg.inv(rows)).T)
+    root.setflags(write=False)
+    return root
 
 
 def draws(

@@ -6,6 +6,9 @@ Does not know policies: weights drawn from one come as rows of an array.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import numpy.typing as npt
 
@@ -57,24 +60,27 @@ def drawn_ranks(
     norm: npt.ArrayLike,
     draws: npt.ArrayLike,
     order: npt.ArrayLike,
-    tie_order: npt.ArrayLike | None = None,
+    tie_order: npt.ArrayLike | Callable[[], Ints] | None = None,
 ) -> Ints:
     """(m, k) the 0-based rank of each shown document in each re-drawn ranking.
 
-    Arguments as in `rank_propensities`.
+    Arguments as in `rank_propensities`; `tie_order` may be a function, called only when scores
+    are equal.
 
     >>> drawn_ranks([[1.0, 0.0], [0.0, 1.0]], [[0.9, 0.1], [0.4, 0.6]], [0, 1]).tolist()
     [[0, 1], [1, 0]]
     """
     shown = np.asarray(order, dtype=np.intp)
     scores = linear_scores(norm, draws)
-    ties = np.arange(scores.shape[1]) if tie_order is None else np.asarray(tie_order)
+    if tie_order is None:
+        tie_order = np.arange(scores.shape[1])
+    ties = tie_order if callable(tie_order) else partial(np.asarray, tie_order)
     if len(shown) <= _FEW:
         return _by_counting(scores, shown, ties)
-    return _by_sorting(scores, shown, ties)
+    return _by_sorting(scores, shown, ties())
 
 
-def _by_counting(scores: Floats, shown: Ints, ties: Ints) -> Ints:
+def _by_counting(scores: Floats, shown: Ints, ties: Callable[[], Ints]) -> Ints:
     """A document's rank is the number of documents before it: no sort needed for a short page.
 
     Only documents that reach the page's lowest score in some draw can be before one of it.
@@ -85,7 +91,8 @@ def _by_counting(scores: Floats, shown: Ints, ties: Ints) -> Ints:
     before: Ints = np.add.reduce(theirs > own, axis=2, dtype=np.intp)
     same = theirs == own
     if np.count_nonzero(same) > before.size:
-        before += (same & (ties[rivals] < ties[shown][:, None])).sum(axis=2)
+        places = ties()
+        before += (same & (places[rivals] < places[shown][:, None])).sum(axis=2)
     return before
 
 

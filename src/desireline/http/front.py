@@ -18,7 +18,7 @@ import structlog
 
 from desireline.errors import BadRequest, DesirelineError, PayloadTooLarge
 from desireline.http import metrics
-from desireline.http.problems import envelope
+from desireline.http.problems import envelope, to_error
 
 Scope = Any
 Receive = Callable[[], Awaitable[Any]]
@@ -65,14 +65,20 @@ class Front:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started, status = time.perf_counter(), 500
-        request_id = _header(scope, b"x-request-id")[:64] or uuid4().hex
-        scope["request_id"] = request_id
-        scope["path"] = canonical(scope["path"])
-        scope["raw_path"] = canonical(scope.get("raw_path", b"").decode("latin-1")).encode(
-            "latin-1"
-        )
+        started, request_id = time.perf_counter(), _prepared(scope)
         structlog.contextvars.bind_contextvars(request_id=request_id)
+        status = await self._answered(scope, receive, send, request_id)
+        seconds = time.perf_counter() - started
+        metrics.REQUESTS.labels(scope["method"], metrics.route_of(scope), str(status)).observe(
+            seconds
+        )
+        logger.debug("request", method=scope["method"], path=scope["path"], status=status,
+                     ms=round(seconds * 1000, 2))  # fmt: skip
+        structlog.contextvars.clear_contextvars()
+
+    async def _answered(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> int:
+        """Let the application answer, or refuse; the status sent."""
+        status = 0
 
         async def send_with_headers(message: Any) -> None:
             nonlocal status
@@ -84,17 +90,14 @@ class Front:
         try:
             _check_path(scope["raw_path"].decode("latin-1"))
             body = await self._body(scope, receive)
-        except DesirelineError as error:
-            await _refuse(error, request_id, send_with_headers)
-        else:
             await self.app(scope, _replay(body, receive), send_with_headers)
-        seconds = time.perf_counter() - started
-        metrics.REQUESTS.labels(scope["method"], metrics.route_of(scope), str(status)).observe(
-            seconds
-        )
-        logger.debug("request", method=scope["method"], path=scope["path"], status=status,
-                     ms=round(seconds * 1000, 2))  # fmt: skip
-        structlog.contextvars.clear_contextvars()
+        except Exception as error:
+            if status:  # an answer has begun: nothing can be said any more
+                raise
+            if not isinstance(error, DesirelineError):
+                logger.error("request failed", path=scope["path"], exc_info=error)
+            await _refuse(to_error(error), request_id, send_with_headers)
+        return status
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         """The whole body, decompressed. Raises PayloadTooLarge or BadRequest."""
@@ -118,6 +121,16 @@ class Front:
                 break
         body = _plain(b"".join(parts), _header(scope, b"content-encoding"), limit)
         return body or b"{}"  # an absent body means an empty object
+
+
+def _prepared(scope: Scope) -> str:
+    """The canonical path into the scope, and the request's id (the caller's, if sent)."""
+    request_id = _header(scope, b"x-request-id")[:64] or uuid4().hex
+    scope["request_id"] = request_id
+    scope["path"] = canonical(scope["path"])
+    raw = canonical(scope.get("raw_path", b"").decode("latin-1"))
+    scope["raw_path"] = raw.encode("latin-1")
+    return request_id
 
 
 def _header(scope: Scope, name: bytes) -> str:

@@ -327,7 +327,6 @@ def _named_id(value: Any) -> str:
     return str(found)[:512] if isinstance(found, str | int) else ""
 
 
-
 def _distinct(features: Sequence[Feature]) -> None:
     uris = [feature.feature_uri for feature in features]
     for place, uri in enumerate(uris):

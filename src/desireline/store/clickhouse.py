@@ -31,7 +31,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 import desireline
 from desireline import errors
-from desireline.store import links, migrations, queries, removal
+from desireline.store import migrations, queries, removal, repair
 
 EMBEDDED = "chdb://"
 TOO_LONG, TOO_MUCH_MEMORY = "code: 159", "code: 241"
@@ -173,7 +173,7 @@ class ClickHouse:
         for left in self._tmp.glob("*.rows"):
             left.unlink()
         path.mkdir(parents=True, exist_ok=True)
-        links.mend(path)
+        repair.repair(path)
         try:
             return chdb.connect(f"{path}?{_engine_options(self.limits)}")
         except RuntimeError as error:

@@ -5,6 +5,7 @@ Knows fusion, the exploration swap and propensities (all formulas in `core`); kn
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ from desireline.types.retriever import FusionMethod
 
 SHADOW_TOP = 50
 PROPENSITY_DEPTH = 100
+_NEAR = np.array([-1, 0, 1])[:, None, None]
 
 
 class Ranked(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,21 +129,21 @@ def propensities(ranked: Ranked, choice: Choice | None, depth: int, share: float
     if choice is None or not choice.served or choice.draws is None or ranked.learned is None:
         return [1.0] * depth
     own = ranked.learned
-    ties = fusion.id_order(own.ids)
-    place = {document_id: row for row, document_id in enumerate(own.ids)}
-    order = np.array([place[i] for i in ranked.served.ids[:depth]], dtype=np.intp)
-    ranks = propensity.drawn_ranks(own.norm, choice.draws, order, ties)
-    moves = ranks - np.arange(depth)
-    near = np.array([(moves == offset).mean(axis=0) for offset in (-1, 0, 1)])
-    return _mixed(near, len(own.ids), share)
+    order, at = np.arange(len(own.ids)), ranked.explored_at
+    if at >= 0:
+        order[[at, at + 1]] = order[[at + 1, at]]
+    ties = partial(fusion.id_order, own.ids)
+    drawn = propensity.drawn_ranks(own.norm, choice.draws, order[:depth], ties)
+    return _mixed(drawn, len(own.ids), share)
 
 
-def _mixed(near: npt.NDArray[np.float64], count: int, share: float) -> list[float]:
+def _mixed(drawn: npt.NDArray[np.intp], count: int, share: float) -> list[float]:
     """Without a swap at its own rank; with one, from the neighbouring rank.
 
-    `near` (3, k): the probability that a document stands one above its rank, at it, one below.
+    `drawn` (m, k) are the ranks of the k documents shown in m re-drawn rankings of `count`.
     """
-    ranks = np.arange(near.shape[1])
+    ranks = np.arange(drawn.shape[1])
+    near = (drawn - ranks == _NEAR).sum(axis=1) / len(drawn)
     pairs = max(1, count - 1)
     above, below = (ranks > 0) / pairs, (ranks < count - 1) / pairs
     moved = near[1] * (1 - above - below) + near[0] * above + near[2] * below
