@@ -2,7 +2,7 @@
 
 Pure: msgspec and names. A struct may list, in the class variable `not_available`, fields of the
 published API that this version does not have, and in `not_available_values` such values by field:
-they are refused by name, apart from mere typos.
+they are refused by name, apart from mere typos, with `not_available_hint` if there is one.
 """
 
 from __future__ import annotations
@@ -158,7 +158,8 @@ def _parts(value: Any, inner: Any, values: Any) -> Iterator[tuple[str, Any]]:
 
 def _refusal(struct: Any, name: str, known: Iterable[str], path: str) -> FieldError:
     if name in getattr(struct, "not_available", ()) or name in _ELSEWHERE:
-        return FieldError(path, "not_available", _UNBUILT.format(name), "leave it out")
+        hint = getattr(struct, "not_available_hint", "leave it out")
+        return FieldError(path, "not_available", _UNBUILT.format(name), hint)
     return FieldError(path, "unknown_field", f"unknown field `{name}`", nearest(name, known))
 
 

@@ -34,6 +34,9 @@ class Stage(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     output_alias: str | None = None
     batch_size: Any = None
     not_available: ClassVar[frozenset[str]] = frozenset({"type", "stage_id", "parameters"})
+    not_available_hint: ClassVar[str] = (
+        'use the nested form {"stage_name", "config": {"stage_id", "parameters"}}'
+    )
 
 
 class InputField(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
