@@ -7,17 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from desireline.core.propensity import examined
 from desireline.ports import RecentExecution, Shown
 from desireline.types.learning import LearningConfig, Taught, TaughtDocument
-
-
-def examination(position: int) -> float:
-    """The prior probability that a 0-based position is examined: 1/(k+1).
-
-    >>> examination(0), examination(3)
-    (1.0, 0.25)
-    """
-    return 1.0 / (position + 1)
 
 
 def close(
@@ -51,14 +43,14 @@ def late(
     shown = next((each for each in execution.shown if each.document_id == document_id), None)
     if shown is None or not reward:
         return _payload(execution, ())
-    curve = examination(shown.position) if theta is None else theta
+    curve = examined(shown.position) if theta is None else theta
     return _payload(execution, (_document(shown, curve, ((interaction_id, reward),)),))
 
 
 def _theta(position: int, thetas: Sequence[float] | None) -> float:
     if thetas is not None and position < len(thetas):
         return float(thetas[position])
-    return examination(position)
+    return examined(position)
 
 
 def _taught(shown: Shown, theta: float) -> TaughtDocument:

@@ -104,10 +104,19 @@ def _by_sorting(scores: Floats, shown: Ints, ties: Ints) -> Ints:
     return ranks[:, shown]
 
 
+def examined(position: int) -> float:
+    """The prior probability that a 0-based position is examined: 1 / (k + 1).
+
+    >>> examined(0), examined(3)
+    (1.0, 0.25)
+    """
+    return 1.0 / (position + 1)
+
+
 def examination(depth: int) -> Floats:
     """The prior examination propensity of 0-based positions 0 … depth - 1: 1 / (k + 1).
 
     >>> examination(4).round(2).tolist()
     [1.0, 0.5, 0.33, 0.25]
     """
-    return 1.0 / np.arange(1, depth + 1)
+    return np.array([examined(position) for position in range(depth)], dtype=np.float64)

@@ -15,8 +15,8 @@ from typing import Any
 import msgspec
 
 from desireline.core import duplicates, policy
-from desireline.core.closing import examination
 from desireline.core.contexts import subject_of
+from desireline.core.propensity import examined
 from desireline.core.seeds import generator, seed_of
 from desireline.core.times import from_row_time
 from desireline.ports import EventLog, Live, RecentExecution, RecentExecutions, Shown
@@ -190,7 +190,7 @@ def _shown(row: dict[str, Any], rewards: dict[str, list[tuple[str, float]]]) -> 
     return Shown(
         document_id=row["document_id"], position=row["position"], score=row["score"],
         norm_scores=tuple(row["norm_scores"]), contributions=tuple(row["contributions"]),
-        winner=row["winner"], theta=examination(row["position"]),
+        winner=row["winner"], theta=examined(row["position"]),
         rewards=list(rewards.get(row["document_id"], ())),
     )  # fmt: skip
 

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from desireline.core.closing import examination
 from desireline.core.contexts import subject_of
+from desireline.core.propensity import examined
 from desireline.core.queries import query_key
 from desireline.core.times import row_time
 from desireline.ports import RecentExecution, Shown, Ticket
@@ -164,7 +164,7 @@ def remembered(answer: Answer, ranked: Ranked, ticket: Ticket | None) -> RecentE
             norm_scores=tuple(norm[position].tolist()),
             contributions=tuple(ranked.served.contributions[position].tolist()),
             winner=uris[int(ranked.served.winner[position])],
-            theta=examination(place),
+            theta=examined(place),
             rewards=[],
         )
         for place, position in enumerate(answer.places)
