@@ -44,6 +44,7 @@ def config() -> OpenAPIConfig:
     return OpenAPIConfig(
         title="desireline", version=__version__,
         description="A self-hosted search feedback loop.",
+        use_handler_docstrings=True,
         components=Components(security_schemes={"key": bearer}),
     )  # fmt: skip
 
