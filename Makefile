@@ -11,27 +11,29 @@ RUNS   := $(VENV)/.runs
 CHECKS := $(VENV)/.checks
 SDK    := .cache/sdk-venv/.installed
 SERVER := .cache/clickhouse-server/node_modules
-BENCH  := fusion intake execute ingest loop
+PAGE   := src/desireline/http/dashboard/index.html
+BENCH  := fusion intake execute streaming fuse ingest loop
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format bench docs clean
+.PHONY: help install demo test lint format bench docs web sync clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(CHECKS) ## the virtual environment with everything that tests and benchmarks need
+install: $(CHECKS) $(PAGE) ## the virtual environment with everything that tests and benchmarks need
 
-demo: $(RUNS) ## watch a search learn from use, in the terminal (ARGS="--exit --seed 1")
+demo: $(RUNS) $(PAGE) ## watch a search learn from use, in the terminal (ARGS="--exit --seed 1")
 	$(BIN)/desireline demo $(ARGS)
 
 test: lint $(SDK) $(SERVER) ## lint, then every test (TESTS="tests/core -q" for some)
 	$(BIN)/python -m pytest $(TESTS)
 
-lint: $(CHECKS) ## style, types, import contracts, drift of the generated reference
+lint: $(CHECKS) ## style, types, import contracts, drift of what is generated
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python tools/unasync.py --check
 	$(BIN)/python docs/generate.py --check
 
 format: $(CHECKS) ## rewrite files in the house's format
@@ -43,6 +45,13 @@ bench: $(CHECKS) ## every benchmark, one run, side by side with its baseline (BE
 
 docs: $(CHECKS) ## write the reference pages from the code
 	$(BIN)/python docs/generate.py
+
+web: ## build the dashboard into the package (needs npm)
+	npm --prefix web ci --no-fund --no-audit --loglevel=error
+	npm --prefix web run --silent build
+
+sync: $(CHECKS) ## write the synchronous client from the asynchronous one
+	$(BIN)/python tools/unasync.py
 
 clean: ## remove environments and caches (never a data directory)
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -61,6 +70,11 @@ $(CHECKS): pyproject.toml | $(BIN)/python
 
 $(SDK): tests/sdk_environment.py | $(CHECKS)
 	$(BIN)/python tests/sdk_environment.py
+
+# The dashboard; without npm the server says at / that it is not built.
+$(PAGE): GLOSSARY.md web/package-lock.json web/index.html $(shell find web/src -type f 2>/dev/null)
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory web && touch $@; \
+	else echo "npm is not here: the dashboard is not built"; fi
 
 # A real ClickHouse server for the tests; without npm they say that they skip.
 $(SERVER): | $(CHECKS)

@@ -18,9 +18,8 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from caller import Caller
 from server import Server, flush, make_collection, make_retriever, upsert
-
-from desireline.cli.caller import Caller
 
 COLLECTION = "synthetic"
 FEATURES: list[dict[str, Any]] = [

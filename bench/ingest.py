@@ -25,15 +25,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 import numpy as np
+from caller import Caller
 from server import HOST, Server, flush, free_port
 
-from desireline.cli.caller import Caller
 from desireline.http.wire.interactions import InteractionRequest
 
 SINGLE, BATCH = "/v1/retrievers/interactions", "/v1/retrievers/interactions/batch"
@@ -128,9 +128,11 @@ class Line:
             tally.rows += int(created[1]) if created else 0
 
 
-def client(port: int, rows: int, prepared: Iterable[bytes], options: argparse.Namespace) -> Tally:
+def client(
+    port: int, rows: int, prepared: Iterable[bytes], seconds: float, connections: int
+) -> Tally:
     """Send for so many seconds, or until nothing is left to send."""
-    lines = [Line(port) for _ in range(CONNECTIONS[rows])]
+    lines = [Line(port) for _ in range(connections)]
     poll, tally, waiting = select.epoll(), Tally(waits=[]), {}
     left = iter(prepared)
     began = time.perf_counter()
@@ -143,7 +145,7 @@ def client(port: int, rows: int, prepared: Iterable[bytes], options: argparse.Na
             line = waiting[number]
             if not line.receive(rows, tally):
                 continue
-            over = time.perf_counter() - began > options.seconds
+            over = time.perf_counter() - began > seconds
             sent = b"" if over else next(left, b"")
             if sent:
                 line.send(sent)
@@ -156,19 +158,25 @@ def client(port: int, rows: int, prepared: Iterable[bytes], options: argparse.Na
     return tally
 
 
-def in_own_process(port: int, rows: int, first: int | None, options: argparse.Namespace) -> Tally:
-    """The client without our garbage collector or memory in its way; `first` None repeats acts."""
+def apart(measured: Callable[..., Tally], *arguments: Any) -> Tally:
+    """What a function finds in a process of its own, without our garbage collector in its way."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
-        found: Tally = pool.apply(prepared_client, (port, rows, first, options))
-    return found
+        return pool.apply(measured, arguments)
 
 
-def prepared_client(port: int, rows: int, first: int | None, options: argparse.Namespace) -> Tally:
+def in_own_process(port: int, rows: int, first: int | None, options: argparse.Namespace) -> Tally:
+    """The client in a process of its own; `first` None repeats acts."""
+    return apart(prepared_client, port, rows, first, options.seconds)
+
+
+def prepared_client(port: int, rows: int, first: int | None, seconds: float) -> Tally:
+    connections = CONNECTIONS[rows]
     if first is None:
-        return client(port, rows, itertools.cycle(requests(rows, 100, 0)), options)
-    count = int(PER_SECOND[rows] * options.seconds)
-    return client(port, rows, requests(rows, count, first), options)
+        repeated = itertools.cycle(requests(rows, 100, 0))
+        return client(port, rows, repeated, seconds, connections)
+    count = int(PER_SECOND[rows] * seconds)
+    return client(port, rows, requests(rows, count, first), seconds, connections)
 
 
 # The two baselines
@@ -188,7 +196,6 @@ def raw(seconds: float) -> float:
 
 def serve_bare(port: int) -> None:
     """Starlette and msgspec: decode as the server decodes, acknowledge, store nothing."""
-    import uvicorn
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
@@ -209,16 +216,24 @@ def serve_bare(port: int) -> None:
         return Response(b'{"created":%d}' % len(taken), media_type="application/json")
 
     routes = [Route(SINGLE, single, methods=["POST"]), Route(BATCH, batch, methods=["POST"])]
+    run_bare(Starlette(routes=routes), port)
+
+
+def run_bare(app: Any, port: int) -> None:
+    """An ASGI application under the server's own web server, until it is stopped."""
+    import uvicorn
+
     uvicorn.run(
-        Starlette(routes=routes), host=HOST, port=port, log_level="error", access_log=False,
-        http="httptools", loop="uvloop",
+        app, host=HOST, port=port, log_level="error", access_log=False, http="httptools",
+        loop="uvloop",
     )  # fmt: skip
 
 
 @contextmanager
-def bare_server() -> Iterator[int]:
+def bare_server(script: str = __file__) -> Iterator[int]:
+    """The baseline of a benchmark: its script, asked with `--bare PORT`; ends with the block."""
     port = free_port()
-    process = subprocess.Popen([sys.executable, __file__, "--bare", str(port)])
+    process = subprocess.Popen([sys.executable, script, "--bare", str(port)])
     try:
         for _ in range(200):
             with socket.socket() as probe:

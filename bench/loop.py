@@ -20,11 +20,11 @@ from typing import Any
 import esci
 import msgspec
 import numpy as np
+from caller import Caller, path_part
 from numpy.typing import NDArray
 from server import Server, flush, make_collection, make_retriever, upsert
 from simulate import spread
 
-from desireline.cli.caller import Caller, path_part
 from desireline.core.fusion import Candidates
 from desireline.core.metrics import dcg_at
 from desireline.core.seeds import generator, seed_of

@@ -18,8 +18,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from desireline.cli.caller import Caller, Refused
-from desireline.errors import Unavailable
+from caller import Caller
+
+from desireline.client import ApiError
 
 HOST = "127.0.0.1"
 START_SECONDS, STOP_SECONDS = 60.0, 60.0
@@ -122,7 +123,7 @@ class Server:
         while time.monotonic() < until and self._process and self._process.poll() is None:
             try:
                 caller.get("/readyz")
-            except (Refused, Unavailable):
+            except ApiError:
                 time.sleep(0.05)
             else:
                 return

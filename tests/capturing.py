@@ -132,8 +132,10 @@ class Graves:
     def __init__(self) -> None:
         self.buried: list[tuple[str, str, str]] = []
 
-    async def bury(self, namespace: str, kind: str, identifier: str, now_ms: int) -> None:
-        self.buried.append((namespace, kind, identifier))
+    async def bury(
+        self, namespace: str, kind: str, identifiers: Sequence[str], now_ms: int
+    ) -> None:
+        self.buried += [(namespace, kind, each) for each in identifiers]
 
 
 class Keys:

@@ -84,9 +84,20 @@ class NotEnabled(Forbidden):
 
 
 class NotFound(DesirelineError):
-    """There is no such thing (any more)."""
+    """There is no such thing (any more). `resource` and `reference` say what was asked for.
+
+    >>> str(NotFound(resource="task", reference="task_1"))
+    'there is no task `task_1`'
+    """
 
     status, type, code = 404, "NotFoundError", "not_found"
+
+    def __init__(
+        self, message: str = "", *, resource: str = "", reference: str = "", **more: Any
+    ) -> None:
+        if resource:
+            more["details"] = {"resource": resource, "id": reference}
+        super().__init__(message or f"there is no {resource} `{reference}`", **more)
 
 
 class AlreadyExists(DesirelineError):
@@ -136,11 +147,14 @@ class TooManyRequests(DesirelineError):
 
 
 class Unavailable(DesirelineError):
-    """Not now; nothing was stored. `retry_after` is in seconds."""
+    """Not now; nothing was stored. `retry_after` is in seconds; the hint says so unless it says
+    something better.
+    """
 
     status, type, code = 503, "ServiceUnavailableError", "unavailable"
 
     def __init__(self, message: str, *, retry_after: int = 1, **more: Any) -> None:
+        more.setdefault("hint", f"send it again after {retry_after} s")
         super().__init__(message, **more)
         self.retry_after = retry_after
         self.details.setdefault("retry_after_seconds", retry_after)
@@ -177,3 +191,9 @@ def invalid(path: str, code: str, message: str, hint: str = "") -> Invalid:
     '$.position'
     """
     return Invalid(message, code=code, hint=hint, fields=(FieldError(path, code, message, hint),))
+
+
+def not_available(path: str, message: str, hint: str = "") -> NotAvailable:
+    """A `NotAvailable` about a single place."""
+    place = FieldError(path, "not_available", message, hint)
+    return NotAvailable(message, hint=hint, fields=(place,))

@@ -1,5 +1,8 @@
 """Every setting of desireline in one frozen struct: defaults < TOML file < environment < arguments.
 
+One file is read: the one that `config` names, else `desireline.toml` in the data directory, else in
+the working directory.
+
 Each field carries its description and limits as data: the reference page and the error messages are
 made of them. Knows names and limits; reads the file and the mapping it is given, nothing else.
 """
@@ -19,7 +22,9 @@ from desireline.errors import StartupError
 
 PREFIX = "DESIRELINE_"
 DEFAULT_FILE = "desireline.toml"
-ELSEWHERE = ("DESIRELINE_KEY", "DESIRELINE_SHARED_DATA")
+ELSEWHERE = (
+    "DESIRELINE_API_KEY", "DESIRELINE_BASE_URL", "DESIRELINE_NAMESPACE", "DESIRELINE_SHARED_DATA",
+)  # fmt: skip
 """Variables with our prefix that are not settings of the server."""
 
 _SECRET = {"secret": True}
@@ -45,7 +50,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = "desireline-data"
     config: Annotated[
         str,
-        Meta(description=f"TOML file of settings; `{DEFAULT_FILE}` is read when it is there."),
+        Meta(
+            description=f"TOML file of settings; without, `{DEFAULT_FILE}` in the data directory, "
+            "else in the working directory, if there is one."
+        ),
     ] = ""
     event_log_dsn: Annotated[
         str,
@@ -112,6 +120,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         tuple[str, ...],
         Meta(description="Origins whose pages may call this server; `*` allows all."),
     ] = ("*",)
+    anonymize: Annotated[
+        Literal["none", "hmac"],
+        Meta(
+            description="`hmac` keeps a keyed hash in place of every user id; chosen with the data "
+            "directory, where the key lies."
+        ),
+    ] = "none"
     erasure_key: Annotated[
         str,
         Meta(
@@ -131,6 +146,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             description="Name of the place where the process kills itself.", extra={"hidden": True}
         ),
     ] = ""
+
+
+class Chosen(msgspec.Struct, frozen=True, kw_only=True):
+    """A setting of this start: its value (a secret only as "(set)"), and who gave it."""
+
+    name: str
+    value: Any
+    source: str
+    description: str
+    allowed: str
 
 
 class Description(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,11 +183,40 @@ def load(
     >>> load({"DESIRELINE_PORT": "9000"}, {"host": "::1"}).port
     9000
     """
-    given = {name: value for name, value in (arguments or {}).items() if value is not None}
-    spoken = {**_of_environment(environment), **{n: (f"--{n}", v) for n, v in given.items()}}
-    named = str(spoken["config"][1]) if "config" in spoken else ""
-    found = {**_of_file(named, folder or Path()), **spoken}
+    found = _found(environment, arguments, folder)
     return Settings(**{name: _value(name, *source) for name, source in found.items()})
+
+
+def explained(
+    environment: Mapping[str, str],
+    arguments: Mapping[str, Any] | None = None,
+    folder: Path | None = None,
+) -> tuple[Chosen, ...]:
+    """What `load` chooses, in the order of the struct, and where each value comes from.
+
+    >>> explained({"DESIRELINE_PORT": "9000"})[1].source
+    'DESIRELINE_PORT'
+    """
+    found = _found(environment, arguments, folder)
+    values = shown(load(environment, arguments, folder))
+    return tuple(
+        Chosen(
+            name=each.name, value=values[each.name],
+            source=found[each.name][0] if each.name in found else "default",
+            description=each.description, allowed=each.allowed,
+        )
+        for each in descriptions()
+        if not each.is_hidden
+    )  # fmt: skip
+
+
+def file_read(
+    environment: Mapping[str, str],
+    arguments: Mapping[str, Any] | None = None,
+    folder: Path | None = None,
+) -> Path | None:
+    """The settings file of this start; None: there is none."""
+    return _file(_spoken(environment, arguments), folder or Path())
 
 
 def descriptions() -> tuple[Description, ...]:
@@ -230,10 +284,36 @@ def _of_environment(environment: Mapping[str, str]) -> dict[str, tuple[str, Any]
     return found
 
 
-def _of_file(named: str, folder: Path) -> dict[str, tuple[str, Any]]:
-    path = folder / (named or DEFAULT_FILE)
-    if not named and not path.exists():
-        return {}
+def _spoken(
+    environment: Mapping[str, str], arguments: Mapping[str, Any] | None
+) -> dict[str, tuple[str, Any]]:
+    """(who said it, value) by name, of variables and arguments."""
+    given = {name: value for name, value in (arguments or {}).items() if value is not None}
+    return {**_of_environment(environment), **{n: (f"--{n}", v) for n, v in given.items()}}
+
+
+def _found(
+    environment: Mapping[str, str], arguments: Mapping[str, Any] | None, folder: Path | None
+) -> dict[str, tuple[str, Any]]:
+    spoken = _spoken(environment, arguments)
+    file = _file(spoken, folder or Path())
+    return {**(_of_file(file, _data(spoken, folder or Path())) if file else {}), **spoken}
+
+
+def _data(spoken: Mapping[str, tuple[str, Any]], folder: Path) -> Path:
+    """The data directory, as far as it can be known before a file is read."""
+    return folder / str(spoken["data"][1] if "data" in spoken else Settings().data)
+
+
+def _file(spoken: Mapping[str, tuple[str, Any]], folder: Path) -> Path | None:
+    named = str(spoken["config"][1]) if "config" in spoken else ""
+    if named:
+        return folder / named
+    places = (_data(spoken, folder) / DEFAULT_FILE, folder / DEFAULT_FILE)
+    return next((place for place in places if place.exists()), None)
+
+
+def _of_file(path: Path, data: Path) -> dict[str, tuple[str, Any]]:
     try:
         values = tomllib.loads(path.read_text())
     except (OSError, ValueError) as error:
@@ -244,6 +324,11 @@ def _of_file(named: str, folder: Path) -> dict[str, tuple[str, Any]]:
     for name in values:
         if name not in _kinds() or name == "config":
             raise _unknown(name, str(path), [known for known in _kinds() if known != "config"])
+    if "data" in values and path.parent == data:
+        raise StartupError(
+            f"`data` in {path}: the file lies in the data directory, it cannot name another one",
+            hint="take `data` out, or put the file elsewhere and name it with --config",
+        )
     return {name: (f"`{name}` in {path}", value) for name, value in values.items()}
 
 

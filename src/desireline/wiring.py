@@ -7,36 +7,46 @@ reads the clock and makes randomness.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
-import secrets
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import structlog
 
+from desireline.core import keys
 from desireline.core.ids import new_id
+from desireline.core.pseudonyms import KnownAs, as_sent, pseudonym
+from desireline.core.shapes import nearest
 from desireline.core.times import iso, row_time
 from desireline.errors import DesirelineError, FieldError, Invalid, NotFound, StartupError
+from desireline.index import checking as index_checking
 from desireline.index.qdrant import QdrantIndex
 from desireline.ml.encoders import encoder_for
 from desireline.ports import Clock, Metrics
 from desireline.settings import Settings
-from desireline.steps import recipes
+from desireline.steps import executions, lookup, namespaces, recipes
 from desireline.steps.capture import Capture, Readings
 from desireline.steps.capture import Ports as CapturePorts
 from desireline.steps.corpus import Corpus
 from desireline.steps.corpus import Ports as CorpusPorts
-from desireline.steps.learn import Control, Learner, Report, Sessions
+from desireline.steps.executions import Executions
+from desireline.steps.learn import Chronicle, Control, Decisions, Learner, Report, Sessions
 from desireline.steps.learn import Ports as LearnPorts
+from desireline.steps.lookup import Typeahead
+from desireline.steps.namespaces import Namespaces
+from desireline.steps.publications import Publications
 from desireline.steps.recipes import Retrievers
+from desireline.steps.serve import Foreign, Serve
 from desireline.steps.serve import Ports as ServePorts
-from desireline.steps.serve import Serve
+from desireline.steps.tasks import Ports as TaskPorts
+from desireline.steps.tasks import Tasks
+from desireline.store import checking
 from desireline.store.catalog import Catalog
 from desireline.store.clickhouse import ClickHouse, Limits
 from desireline.store.database import sqlite_dsn
@@ -46,9 +56,12 @@ from desireline.store.intake import Bounds, SegmentIntake
 from desireline.store.live import LiveBook
 from desireline.store.memory import rebuild
 from desireline.store.pending import PendingJoin
+from desireline.store.pseudonyms import key_of
 from desireline.store.recent import RecentMemory
+from desireline.store.usage import Usage
 from desireline.types.catalog import KeyRecord, NamespaceRecord
-from desireline.types.retriever import Collection
+from desireline.types.checking import Finding
+from desireline.types.retriever import Collection, Feature
 
 logger = structlog.get_logger("desireline")
 NODE = "n1"
@@ -77,6 +90,7 @@ class Adapters(msgspec.Struct, frozen=True, kw_only=True):
     recent: RecentMemory
     live: LiveBook
     encoders: Callable[[str], Any]
+    known_as: KnownAs
 
 
 class System:
@@ -88,6 +102,7 @@ class System:
         self.live = self.keys = parts.live
         self.intake, self.event_log, self.recent = parts.intake, parts.event_log, parts.recent
         self.catalog, self.index = parts.catalog, parts.index
+        self.known_as = parts.known_as
         self.sessions = Sessions(clock)
         self.touched: set[str] = set()
         self.learner = Learner(
@@ -99,21 +114,31 @@ class System:
         )  # fmt: skip
         self.control = Control(self.catalog.learning, self.live, self.learner, clock)
         self.report = Report(clock)
+        self.usage = Usage(self.event_log, clock)
+        self.chronicle = Chronicle(self.learner.history, self.catalog, clock)
+        self.decisions = Decisions(self.learner.history.ports)
         self.pending = PendingJoin(self.event_log, self.live)
         self.captured = self._capture_ports()
         self.capture, self.readings = Capture(self.captured), Readings(self.captured)
+        self.executions, self.typeahead = self._reading()
         self.serve = Serve(
             ServePorts(
                 live=self.live, index=self.index, intake=self.intake, recent=self.recent,
-                session_of=self.sessions.of, clock=clock, mint=mint, metrics=metrics, node=NODE,
+                session_of=self.sessions.of, clock=clock, mint=mint, metrics=metrics,
+                usage=self.usage, node=NODE, known_as=self.known_as,
             )
         )  # fmt: skip
+        self.foreign = Foreign(self.serve)
         self.retrievers = Retrievers(
             recipes.Ports(
                 catalog=self.catalog.retrievers, book=self.live, clock=clock, mint=mint,
                 refold=self.learner.refold,
             )
         )  # fmt: skip
+        self.publications = Publications(
+            self.catalog.publications, self.live, self.catalog.audit, clock
+        )
+        self.tasks = Tasks(TaskPorts(catalog=self.catalog.tasks, clock=clock, mint=mint))
         self.corpus = Corpus(
             CorpusPorts(
                 catalog=self.catalog.collections, book=self.live, index=self.index, clock=clock,
@@ -121,12 +146,42 @@ class System:
             )
         )  # fmt: skip
 
+        self.namespaces = self._namespaces()
+
+    def _reading(self) -> tuple[Executions, Typeahead]:
+        """What reads the log for callers and needs nothing else of the loop."""
+        intake, event_log, known_as = self.intake, self.event_log, self.known_as
+        return Executions(
+            executions.Ports(
+                intake=intake, event_log=event_log, recent=self.recent, known_as=known_as
+            )
+        ), Typeahead(
+            lookup.Ports(
+                live=self.live, index=self.index, intake=intake, event_log=event_log,
+                clock=clock, known_as=known_as,
+            )
+        )  # fmt: skip
+
+    def _namespaces(self) -> Namespaces:
+        return Namespaces(
+            namespaces.Ports(
+                catalog=self.catalog.namespaces, book=self.live, clock=clock, mint=mint,
+                new_collection=self._implicit, grow=self.corpus.rebuild, drop=self.index.drop,
+            )
+        )  # fmt: skip
+
+    async def _implicit(
+        self, namespace: str, name: str, features: Sequence[Feature], collection_id: str
+    ) -> Collection:
+        """The collection of a standalone namespace, which knows its id before it is made."""
+        return await self.corpus.create(namespace, name, features, collection_id=collection_id)
+
     def _capture_ports(self) -> CapturePorts:
         return CapturePorts(
             intake=self.intake, event_log=self.event_log, recent=self.recent, live=self.live,
             clock=clock, metrics=self.metrics, tombstones=self.catalog.tombstones,
             late=self.learner.late, rewarded=self.sessions.rewarded, forget=self.learner.forget,
-            node=NODE,
+            node=NODE, known_as=self.known_as,
         )  # fmt: skip
 
     def _touched(self, collection: Collection) -> None:
@@ -148,6 +203,7 @@ class System:
         await self.join_pending()
         closed = await self.learner.tick(everything=close_executions)
         flushed = await self.intake.flushed(timeout_ms=60_000)
+        self.usage.renew()
         snapshot = max((s.snapshot_id for s in self.live.retrievers()), default=0)
         return {"flushed": flushed, "closed": closed, "snapshot": snapshot}
 
@@ -160,13 +216,17 @@ class System:
         """Namespaces and keys as the catalogue has them now (another process may have
         added some).
         """
-        found = await self.catalog.definitions()
+        changes = -1
+        while changes != self.live.changes:  # else what was read is older than what is known
+            changes = self.live.changes
+            found = await self.catalog.definitions()
         self.live.know(found.namespaces, found.keys)
 
     async def close(self) -> None:
         """Learn what is open, save, drain, release."""
         await self.learner.tick()
         await self.learner.save(self.live.retrievers())
+        await self.usage.close()
         await self.intake.close()
         self.index.close()
         self.event_log.close()
@@ -189,6 +249,7 @@ async def open_system(settings: Settings, metrics: Metrics) -> System:
 
 def _adapters(settings: Settings, directory: DataDirectory) -> Adapters:
     layout = directory.layout
+    key = key_of(layout, wanted=settings.anonymize == "hmac")
     catalog = Catalog(_catalog_dsn(settings, layout), settings.erasure_key)
     event_log = ClickHouse(
         settings.event_log_dsn or f"chdb://{layout.event_log}",
@@ -214,6 +275,7 @@ def _adapters(settings: Settings, directory: DataDirectory) -> Adapters:
             settings.recent_window_minutes * 60_000, settings.recent_memory_bytes
         ),
         live=LiveBook(), encoders=encoders,
+        known_as=as_sent if key is None else partial(pseudonym, key),
     )  # fmt: skip
 
 
@@ -236,13 +298,16 @@ def _fail_point(wanted: str) -> Callable[[str], None]:
     return passing
 
 
+def _default_namespace() -> NamespaceRecord:
+    return NamespaceRecord(
+        namespace_id=DEFAULT_NAMESPACE, namespace_name=DEFAULT_NAMESPACE, created_at=iso(clock())
+    )
+
+
 async def _load(system: System) -> None:
     """Definitions, then the backlog, then the memory of the last hour, then what was learned."""
     parts = system.parts
-    record = NamespaceRecord(
-        namespace_id=DEFAULT_NAMESPACE, namespace_name=DEFAULT_NAMESPACE, created_at=iso(clock())
-    )
-    await parts.catalog.namespaces.ensure(record)
+    await parts.catalog.namespaces.ensure(_default_namespace())
     found = await parts.catalog.definitions()
     parts.live.know(found.namespaces, found.keys)
     for collection in found.collections:
@@ -252,11 +317,13 @@ async def _load(system: System) -> None:
     parts.index.tidy(found.collections)
     parts.flusher.start()
     await parts.intake.flushed(timeout_ms=600_000)
+    public = {each.retriever_id: each for each in found.publications}
     for retriever in found.retrievers:
         served = recipes.new_served(
             retriever, rollout=found.rollouts.get(retriever.retriever_id),
             opted_out=found.opted_out.get(retriever.retriever_id, frozenset()),
         )  # fmt: skip
+        served = msgspec.structs.replace(served, publication=public.get(retriever.retriever_id))
         parts.live.replace(served)
         parts.live.replace(await system.learner.restore(served))
     await _remember(system)
@@ -274,6 +341,33 @@ async def _remember(system: System) -> None:
     await system.learner.agree(retrievers)
 
 
+def check_directory(settings: Settings) -> list[Finding]:
+    """What is wrong with the stores of `settings.data`, which nobody may serve meanwhile.
+
+    Repairs nothing. Raises DataDirectoryLocked, StartupError (no data directory).
+    """
+    held, scratch = checking.directory.held, checking.directory.scratch
+    with held(Path(settings.data)) as layout, scratch(layout) as room:
+        found = checking.directory.check(layout)
+        intake = checking.intake.check(layout.intake, NODE)
+        found += intake.findings
+        if settings.event_log_dsn:
+            detail = "on a server of its own: not looked at"
+            found.append(Finding(checking.log.STORE, "log", "ok", detail))
+        else:
+            found += checking.log.check(
+                layout.event_log, room, intake.reserved, waiting=intake.waiting
+            )
+        catalogue = checking.catalogue.check(settings.catalog_dsn, layout.catalog, room)
+        found += catalogue.findings
+        if catalogue.collections is None:
+            detail = "not looked at: the catalogue does not say what has to be there"
+            found.append(Finding(index_checking.STORE, "collections", "warn", detail))
+        else:
+            found += index_checking.check(layout.index, catalogue.collections, room)
+    return found
+
+
 class KeyDesk:
     """Keys from the shell: works beside a running server, which notices within a second."""
 
@@ -281,20 +375,31 @@ class KeyDesk:
         self._catalog, self._run = catalog, loop.run
 
     def create(self, namespace: str, scope: str, name: str) -> str:
-        """A new key; returns its secret, which is nowhere stored."""
-        record = NamespaceRecord(
-            namespace_id=namespace if namespace == DEFAULT_NAMESPACE else mint(),
-            namespace_name=namespace, created_at=iso(clock()),
-        )  # fmt: skip
-        owner = self._run(self._catalog.namespaces.ensure(record))
-        secret = f"sk_{secrets.token_urlsafe(32)}"
+        """A new key; returns its secret, which is nowhere stored. Raises NotFound."""
+        owner = self._namespace(namespace)
+        secret = keys.secret_of(os.urandom(32), scope)
         key = KeyRecord(
-            key_id=mint(), prefix=secret[:9],
-            secret_hash=hashlib.sha256(secret.encode()).hexdigest(), scope=scope,
+            key_id=mint(), prefix=keys.shown(secret), secret_hash=keys.secret_hash(secret),
+            scope=scope,
             namespace=owner.namespace_id, name=name, created_at=iso(clock()),
         )  # fmt: skip
         self._run(self._catalog.keys.create(key))
         return secret
+
+    def _namespace(self, reference: str) -> NamespaceRecord:
+        """The namespace by name or id; `default` is made if no server has run here yet."""
+        known = self._catalog.namespaces
+        if reference == DEFAULT_NAMESPACE:
+            return self._run(known.ensure(_default_namespace()))
+        try:
+            return self._run(known.get(reference))
+        except NotFound as error:
+            names = {each.namespace_name for each in self._run(known.all())}
+            raise NotFound(
+                resource="namespace", reference=reference, code="namespace_not_found",
+                hint=f"{nearest(reference, names | {DEFAULT_NAMESPACE})}; POST /v1/namespaces"
+                " makes one",
+            ) from error  # fmt: skip
 
     def list(self) -> list[KeyRecord]:
         """All keys, oldest first."""

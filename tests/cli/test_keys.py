@@ -39,7 +39,14 @@ def test_a_key_opens_what_is_closed_without_it(tmp_path, capsys):
     assert "only now" in hint
     with serving(tmp_path) as server:
         path = "/v1/collections"
-        assert server.refused("GET", path)["status"] == 401
+        refusal = server.refused("GET", path)
+        assert refusal["status"] == 401
+        assert "make one with `desireline keys create --data DIR`" in refusal["hint"]
+        for body in ({"nonsense": 1}, b"{not json", b"[]"):
+            assert server.refused("POST", path, body)["status"] == 401
+            assert server.refused("POST", "/v1/retrievers/execute", body)["status"] == 401
+        assert server.call("GET", "/readyz").status == 200
+        assert server.call("GET", "/openapi.json").status == 200
         assert server.refused("GET", path, authorization="Bearer sk_wrong")["status"] == 401
         assert server.call("GET", path, authorization=f"Bearer {secret}").status == 200
         made = {"collection_name": "c", "features": []}
@@ -74,7 +81,28 @@ def test_the_last_key_revoked_leaves_a_server_closed(tmp_path, capsys):
         assert server.call("GET", "/v1/collections").status == 401
 
 
+def test_a_key_of_a_namespace_that_is_not_there_is_refused(tmp_path, capsys):
+    assert keys(capsys, tmp_path, "create")[0] == 0
+    code, said, errors = keys(capsys, tmp_path, "create", "--namespace", "defualt")
+    assert (code, said) == (2, "")
+    assert errors.startswith("error: there is no namespace `defualt`\nhint: did you mean `default`")
+    assert len(keys(capsys, tmp_path, "list")[1].splitlines()) == 1
+
+
+def test_keys_are_of_a_data_directory_that_is_there_or_named(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for action in (["create"], ["list"], ["list", "--data", "nowhere"]):
+        assert main(["keys", *action]) == 2
+        errors = capsys.readouterr().err
+        assert errors.startswith("error: there is no data directory /")
+        assert "--data" in errors
+    assert list(tmp_path.iterdir()) == []
+    assert main(["keys", "create", "--data", "named"]) == 0
+    assert f"of {tmp_path / 'named'}\n" in capsys.readouterr().err
+
+
 def test_an_unknown_key_cannot_be_revoked(tmp_path, capsys):
+    keys(capsys, tmp_path, "create")
     code, _, errors = keys(capsys, tmp_path, "revoke", "sk_nobody")
     assert code == 2
     assert errors == "error: there is no key `sk_nobody`\nhint: see `desireline keys list`\n"
@@ -123,3 +151,14 @@ def status_becomes(server, wanted, secret, seconds=10):
             break
         time.sleep(0.1)
     return status
+
+
+def test_a_public_key_says_where_it_is_sent_and_has_no_other_scope(tmp_path, capsys):
+    code, secret, hint = keys(capsys, tmp_path, "create", "--public", "--name", "shop page")
+    assert code == 0
+    assert secret.startswith("prk_")
+    assert "X-Public-API-Key" in hint
+    _, listed, _ = keys(capsys, tmp_path, "list")
+    assert " public " in listed
+    with pytest.raises(SystemExit):
+        keys(capsys, tmp_path, "create", "--public", "--scope", "read")

@@ -54,3 +54,16 @@ def test_no_server_is_one_sentence_and_a_hint(tmp_path, capsys):
     assert said.startswith("error: no desireline server answers at http://127.0.0.1:9")
     assert "hint: start one with `desireline serve`" in said
     assert "Traceback" not in said
+
+
+def test_an_address_that_is_none_is_one_sentence(capsys):
+    assert main(["tasks", "list", "--url", "http://host:port"]) == 2
+    assert "error: no desireline server answers at http://host:port (" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["tasks", "show"], ["import", "documents", "f", "--collection"]])
+def test_an_empty_name_is_a_usage_error(capsys, words):
+    with pytest.raises(SystemExit) as ended:
+        main([*words, ""])
+    assert ended.value.code == 2
+    assert "is empty; give a name or an id" in capsys.readouterr().err

@@ -55,3 +55,17 @@ def test_a_late_reward_is_one_document_with_one_reward():
     ]
     assert late(an_execution([]), "unseen", "j", 3.0).documents == ()
     assert late(an_execution([]), "d0", "j", 0.0).documents == ()
+
+
+def test_a_reward_with_a_claim_is_credited_to_the_search_that_was_named():
+    execution = an_execution([("i", 1.0), ("j", 2.0), ("k", 1.0)], [])
+    execution.shown[0].claims.update({"j": "b", "k": "gone"})
+    taught = close(execution, LearningConfig())
+    assert [(d.rewards, d.contributions) for d in taught.documents] == [
+        ((("i", 1.0),), (0.25, 0.1)),
+        ((("j", 2.0),), (0.0, 1.0)),
+        ((("k", 1.0),), (0.25, 0.1)),
+        ((), (0.25, 0.1)),
+    ]
+    (alone,) = late(execution, "d0", "j", 3.0).documents
+    assert alone.contributions == (0.0, 1.0)

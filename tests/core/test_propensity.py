@@ -57,6 +57,19 @@ def test_counting_and_sorting_agree_with_fuse(seed):
     assert np.abs(counted - expected / 16).max() <= 0.2
 
 
+@given(st.integers(0, 10_000), st.integers(1, 12), st.integers(1, 14), st.booleans())
+def test_scores_alone_tell_who_stands_near_its_rank(seed, documents, depth, equals):
+    rng = np.random.default_rng(seed)
+    norm = rng.integers(3, size=(documents, 2)) / 2 if equals else rng.random((documents, 2))
+    draws = rng.dirichlet(np.ones(2), size=16)
+    shown = rng.permutation(documents)[:depth]
+    near = propensity.near_propensities(norm, draws, shown)
+    scores = linear_scores(norm, draws)
+    ranks = propensity._by_sorting(scores, shown, np.arange(documents))
+    for away, found in zip((-1, 0, 1), near, strict=True):
+        assert found.tolist() == (ranks == np.arange(len(shown)) + away).mean(axis=0).tolist()
+
+
 def test_rows_sorted_by_id_need_no_tie_order():
     norm = np.zeros((4, 2))
     assert rank_propensities(norm, [[0.5, 0.5]], [0, 1, 2]).tolist() == [1, 1, 1]

@@ -86,7 +86,7 @@ def test_the_context_is_complete(live: Live, skilled: str):
     assert set(context) == {
         "context_key", "context_level", "sampled_weights", "feature_uris", "effective_exploration",
         "served", "reason", "variant", "bucket", "experiment_id", "posterior_version", "seed",
-        "shadow",
+        "shadow", "swapped",
     }  # fmt: skip
     assert (context["served"], context["variant"], context["reason"]) == (True, "learned", None)
     assert context["feature_uris"] == [TEXT, IMAGE]
@@ -333,3 +333,38 @@ def test_one_arm_always_gets_all_the_weight(live: Live, products: str):
     click(live, execute(live, retriever), 0)
     live.learn()
     assert context_of(execute(live, retriever))["sampled_weights"] == {TEXT: 1.0}
+
+
+def test_where_nothing_is_learned_yet_it_is_said_what_is_waited_for(live: Live, products: str):
+    retriever = make_retriever(live, products, learned(algorithm="logistic"))
+    root = f"/v1/retrievers/{retriever}/learned-fusion"
+    assert live.ok("GET", f"{root}/weights")["hint"].startswith("nothing is learned yet")
+    for session in range(2):
+        click(live, execute(live, retriever, session_id=a_name(f"s{session}")), 0)
+    for path in ("weights", "stats"):
+        hint = live.ok("GET", f"{root}/{path}")["hint"]
+        assert hint.startswith("2 executions are open; they teach when")
+        assert "POST /v1/admin/flush" in hint
+    assert live.ok("GET", f"{root}/stats")["open_executions"] == 2
+    live.learn()
+    shown = live.ok("GET", f"{root}/stats")
+    assert (shown["hint"], shown["open_executions"]) == (None, 0)
+
+
+def test_an_exploration_swap_is_visible_then_and_later(live: Live, products: str):
+    retriever = taught(live, products)
+    config(live, retriever, exploration_traffic=0.5)
+    answers = (execute(live, retriever, purpose="test", limit=50) for _ in range(60))
+    answer = next(
+        each for each in answers
+        if (swapped := context_of(each)["swapped"]) and swapped[1] < len(each["documents"])
+    )  # fmt: skip
+    first, second = context_of(answer)["swapped"]
+    assert second == first + 1
+    scores = [each["score"] for each in answer["documents"]]
+    assert scores[first] <= scores[second]
+    live.ok("POST", "/v1/admin/flush", {})
+    read = live.ok("GET", f"/v1/retrievers/executions/{answer['execution_id']}")
+    assert context_of(read)["swapped"] == [first, second]
+    config(live, retriever, exploration_traffic=0)
+    assert context_of(execute(live, retriever))["swapped"] is None

@@ -151,6 +151,22 @@ def test_a_session_that_did_not_act_keeps_its_weights(tmp_path: Path) -> None:
         assert all(0 < each["propensity"] <= 1 for each in shown)
 
 
+@pytest.mark.timeout(120)
+def test_a_session_from_before_learning_keeps_its_order(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        live = server.start()
+        (retriever,) = a_shop(live, CONFIG)
+        early = execute(live, retriever, session_id="early", inputs={"user_id": "u1"})
+        teach(live, retriever)
+        server.kill()
+        live = server.start()
+        after = execute(live, retriever, session_id="early", inputs={"user_id": "u1"})
+        assert after["learned_fusion_context"]["context_level"] == "prior"
+        assert ids(after) == ids(early)
+        fresh = execute(live, retriever, session_id="fresh", inputs={"user_id": "u1"})
+        assert fresh["learned_fusion_context"]["context_level"] != "prior"
+
+
 @pytest.mark.timeout(60)
 def test_what_was_acknowledged_is_read_at_once(tmp_path: Path) -> None:
     with Server(tmp_path, flush_interval_ms="60000") as server:

@@ -129,6 +129,20 @@ def test_versions_are_kept_newest_first(live: Live, products: str):
     assert all(each["fusion"] == "rrf" for each in versions)
 
 
+def test_a_patch_that_changes_nothing_makes_no_version(live: Live, products: str):
+    stage = a_stage(fusion="learned", learning_config={"rollout_pct": 10, "salt": "a"})
+    retriever = make_retriever(live, products, a_filter({"price": 3}), stage, tags=["a"])
+    before = live.ok("GET", f"/v1/retrievers/{retriever}")
+    for body in (
+        {}, {"tags": ["a"]}, {"retriever_name": before["retriever_name"]},
+        {"stages": before["stages"]}, {"stages": [partial(learning_config={"rollout_pct": 10})]},
+    ):  # fmt: skip
+        assert live.ok("PATCH", f"/v1/retrievers/{retriever}", body)["retriever"] == before
+    assert (
+        live.ok("PATCH", f"/v1/retrievers/{retriever}", {"tags": []})["retriever"]["version"] == 2
+    )
+
+
 def test_names_are_unique_and_free_again_after_deletion(live: Live, products: str):
     name = a_name("unique")
     body = {"retriever_name": name, "stages": [a_stage()]}
@@ -367,11 +381,18 @@ def test_a_score_is_filtered_on_after_the_search_only(live: Live, products: str,
     assert error["code"] == "wrong_place"
 
 
-def test_an_empty_answer_says_which_field_is_missing(live: Live, everything: str):
-    answer = execute(live, everything, filters={"colur": "red"})
-    assert answer["documents"] == []
-    assert any("`colur`" in warning and "`colour`" in warning for warning in answer["warnings"])
-    assert execute(live, everything, filters={"colour": "pink"})["warnings"] == []
+def test_what_is_asked_beyond_top_k_is_reported(live: Live, products: str):
+    searches = [a_search(top_k=4), a_search(IMAGE, top_k=9)]
+    capped = make_retriever(live, products, a_stage(searches, final_top_k=20))
+    answer = execute(live, capped, limit=6)
+    assert len(answer["documents"]) == 4
+    row = {"applied": 4, "ceiling": 4, "stage": "feature_search"}
+    assert answer["limits"] == [
+        {"name": "final_top_k", "requested": 20, **row}, {"name": "limit", "requested": 6, **row}
+    ]  # fmt: skip
+    silent = make_retriever(live, products, a_stage(searches))
+    assert execute(live, silent)["limits"] == []  # nobody asked for the default of 25
+    assert execute(live, make_retriever(live, products), limit=20)["limits"] == []
 
 
 # Degradations.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import time
 from collections.abc import Iterator
@@ -129,6 +130,7 @@ def test_a_full_disk_answers_507_and_recovers(small_disk: Path) -> None:
         assert live.call("GET", "/healthz").status == 200
         filler.unlink()
         until_taken(live, an_act(before, 2))
+        assert live.ok("GET", "/readyz") == {"status": "ready", "warnings": []}
         live.learn()
         found = set(listed(live, before["execution_id"]))
         assert kept["interaction_id"] in found
@@ -138,6 +140,36 @@ def test_a_full_disk_answers_507_and_recovers(small_disk: Path) -> None:
         assert server.stop() == 0
         live = server.start()
         assert stats(live, retriever)["state_sha256"] == state["state_sha256"]
+        assert server.stop() == 0
+
+
+@pytest.mark.timeout(120)
+def test_files_that_may_not_grow_answer_507_and_recover(tmp_path: Path) -> None:
+    """The same without the right to mount: a limit on the size of files, set while it runs."""
+    with Server(tmp_path) as server:
+        live = server.start()
+        (retriever,) = a_shop(live, CONFIG)
+        before = execute(live, retriever)
+        (kept,) = send(live, [an_act(before, 0)])
+        live.learn()
+        assert server.process is not None
+        pid, (_, most) = server.process.pid, resource.getrlimit(resource.RLIMIT_FSIZE)
+        largest = max(file.stat().st_size for file in (server.data / "intake").glob("*"))
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (largest + 4096, most))
+        refusal = until_refused(live, before)
+        assert (refusal["type"], refusal["code"]) == ("StorageFullError", "storage_full")
+        assert "free disk space" in refusal["hint"]
+        ready = live.ok("GET", "/readyz")
+        assert ready["status"] == "ready"
+        assert "free disk space" in ready["warnings"][0]
+        assert ids(execute(live, retriever))  # searching goes on
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (most, most))
+        until_taken(live, an_act(before, 2))
+        assert live.ok("GET", "/readyz") == {"status": "ready", "warnings": []}
+        live.learn()
+        found = listed(live, before["execution_id"])
+        assert kept["interaction_id"] in found
+        assert len(found) == 2
         assert server.stop() == 0
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src" / "desireline"
-FOLDERS = ("src", "tests", "bench", "docs")
+FOLDERS = ("src", "tests", "bench", "docs", "tools")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

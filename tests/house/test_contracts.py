@@ -45,8 +45,13 @@ MISTAKES = {
     ),
     "a client that knows the core": (
         "client-is-light",
-        {"client/__init__.py": "import desireline.core\n"},
+        {"client/planted.py": "import desireline.core\n"},
     ),
+    "a client that carries a server": (
+        "client-is-light",
+        {"client/planted.py": "import litestar\n"},
+    ),
+    "a client that a door leans on": ("rooms", {"http/planted.py": "import desireline.client\n"}),
     "two siblings in a circle": (
         "no-cycles",
         {

@@ -48,6 +48,15 @@ def test_every_link_leads_somewhere(page: Path):
     assert not lost
 
 
+def test_every_page_is_in_the_index():
+    index = (ROOT / "docs" / "README.md").read_text("utf-8")
+    folders = ("tutorial", "how-to", "reference", "explanation")
+    pages = [
+        f"{folder}/{p.name}" for folder in folders for p in (ROOT / "docs" / folder).glob("*.md")
+    ]
+    assert [name for name in pages if f"]({name})" not in index] == []
+
+
 def leads(page: Path, link: str) -> bool:
     """Whether a link's file exists and has the heading of its fragment."""
     file, _, fragment = link.partition("#")

@@ -1,7 +1,8 @@
 """One word per thing: names in the source use the words of GLOSSARY.md, not their synonyms.
 
 Looks at names that we choose: modules, classes, functions, arguments, variables, columns. Wire
-shapes (`http/wire`), dialects (`core/dialects`) and names of other people's interfaces are theirs.
+shapes (`http/wire`, parameters of stages), dialects (`core/dialects`) and names of other people's
+interfaces are theirs.
 """
 
 from __future__ import annotations
@@ -38,12 +39,13 @@ BANNED = {
     "utils": "the noun or verb it is",
     "manager": "the noun it keeps",
 }
-THEIRS = ("core/dialects/", "http/wire/")
+THEIRS = ("core/dialects/", "core/stages/", "http/wire/")
 ALLOWED = {
     "event_log": "the port of the analytic tables, named so in the architecture",
     "client_event_id": "a column: the client's own name for it",
     "batch_event_id": "one client_event_id of a batch",
     "fallback_strategy": "a field of learning_config on the wire",
+    "event_type": "a query parameter of the activity route",
 }
 
 

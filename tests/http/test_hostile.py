@@ -70,7 +70,7 @@ def create(live: Live, *stages: Any, **fields: Any) -> Any:
         (a_stage([a_search(weight=2)]), f"{STAGE}.searches[0].weight", "wrong_value", ""),
         (a_stage(weights=[1]), f"{STAGE}.weights", "length", ""),
         (a_stage(weights=[-1, 0.2]), f"{STAGE}.weights[0]", "wrong_value", ""),
-        (a_stage([]), f"{STAGE}.searches", "wrong_value", "1 to 10"),
+        (a_stage([]), f"{STAGE}.searches", "empty", "add a search"),
         (a_stage([a_search(), a_search()]), f"{STAGE}.searches[1].feature_uri", "duplicate_name",
          "once"),
         (a_stage([{"query": "x"}]), f"{STAGE}.searches[0].feature_uri", "required_field", ""),
@@ -80,6 +80,8 @@ def create(live: Live, *stages: Any, **fields: Any) -> Any:
          f"{STAGE}.learning_config.min_interactions", "wrong_value", ""),
         (a_stage(fusion="learned", learning_config={"reward_map": {"click": "much"}}),
          f"{STAGE}.learning_config.reward_map.click", "wrong_type", ""),
+        (a_stage(fusion="learned", learning_config={"reward_map": {"click": 1e-106}}),
+         f"{STAGE}.learning_config.reward_map.click", "out_of_range", "1e-30"),
         (a_stage(fusion="learned", learning_config={"reward_map": {"Bad Type!": 1}}),
          f"{STAGE}.learning_config.reward_map.Bad Type!", None, ""),
         (a_stage(fusion="learned", learning_config={"reward_map": {"Click": 1}}),
@@ -119,10 +121,7 @@ def test_a_bad_stage_is_named_with_its_place(
     assert hint in error["hint"]
 
 
-UNBUILT_STAGES = (
-    "rerank", "sort_relevance", "sort_attribute", "mmr", "group_by", "deduplicate", "limit",
-    "sample", "score_normalize", "interaction_boost", "ltr", "llm_filter", "query_expand",
-)  # fmt: skip
+UNBUILT_STAGES = ("ltr", "llm_filter", "query_expand", "aggregate", "agentic_enrich")
 
 
 @pytest.mark.parametrize("stage_id", UNBUILT_STAGES)
@@ -137,11 +136,6 @@ def test_other_stages_of_the_reference_are_refused_by_name(live: Live, stage_id:
 @pytest.mark.parametrize(
     ("stage", "path"),
     [
-        (a_stage(facets=[{"key": "brand"}]), f"{STAGE}.facets"),
-        (a_stage(group_by={"field": "brand"}), f"{STAGE}.group_by"),
-        (a_stage(interactive=True), f"{STAGE}.interactive"),
-        (a_stage(cache_behavior="auto"), f"{STAGE}.cache_behavior"),
-        (a_stage(cache_ttl_seconds=3), f"{STAGE}.cache_ttl_seconds"),
         (a_stage([a_search(lexical=True)]), f"{STAGE}.searches[0].lexical"),
         (a_stage([a_search(on_empty="random")]), f"{STAGE}.searches[0].on_empty"),
         (a_stage([a_search(query={"input_mode": "document", "value": "x"})]),
@@ -156,11 +150,6 @@ def test_other_stages_of_the_reference_are_refused_by_name(live: Live, stage_id:
          f"{STAGE}.learning_config.exposure"),
         (a_stage(fusion="learned", learning_config={"evaluation_dataset_id": "x"}),
          f"{STAGE}.learning_config.evaluation_dataset_id"),
-        ({"stage_type": "filter", "stage_id": "feature_search", "parameters": {}},
-         "$.stages[0].stage_id"),
-        ({"type": "vector_search", "top_k": 100}, "$.stages[0].type"),
-        ({"type": "feature_search", "feature_extractor": {"type": "text"}, "query": "x"},
-         "$.stages[0].type"),
     ],
 )  # fmt: skip
 def test_stage_fields_that_are_not_built_are_refused_by_name(live: Live, stage: Any, path: str):
@@ -231,6 +220,7 @@ def test_missing_fields_are_named(live: Live):
         ({"inputs": {}}, None, "missing_input"),
         ({"inputs": {"query": "a", "user_id": {"a": 1}}}, "$.inputs.user_id", "wrong_type"),
         ({"inputs": {"query": "a", "user_id": "u" * 600}}, "$.inputs.user_id", "too_long"),
+        ({"inputs": {"query": "q" * 10_001}}, "$.inputs.query", "too_long"),
         ({"inputs": {"query": "a"}, "limit": 0}, "$.limit", "wrong_value"),
         ({"inputs": {"query": "a"}, "limit": 501}, "$.limit", "wrong_value"),
         ({"inputs": {"query": "a"}, "limit": 1, "page_size": 2}, "$.page_size", "contradiction"),
@@ -247,9 +237,13 @@ def test_missing_fields_are_named(live: Live):
         ({"inputs": {"query": "a"}, "filters": DEEP}, "$.filters" + ".NOT" * 20,
          "filter_too_deep"),
         *[({"inputs": {"query": "a"}, name: value}, f"$.{name}", "not_available")
-          for name, value in (("pagination", {"limit": 3}), ("stream", True), ("explain", True),
-                              ("expand", []), ("return_vectors", True), ("consistency", "x"),
-                              ("target_collection_id", "x"))],
+          for name, value in (("expand", []), ("consistency", "x"), ("target_collection_id", "x"))],
+        ({"inputs": {"query": "a"}, "settings": {"max_chunks": 2}}, "$.settings.max_chunks",
+         "not_available"),
+        ({"inputs": {"query": "a"}, "settings": {"limti": 2}}, "$.settings.limti", "unknown_field"),
+        ({"inputs": {"query": "a"}, "settings": {"limit": 2}, "limit": 3}, "$.settings.limit",
+         "contradiction"),
+        ({"inputs": {"query": "a"}, "stream": "yes"}, "$.stream", "wrong_type"),
     ],
 )  # fmt: skip
 def test_a_bad_execution_is_named_with_its_place(
@@ -265,8 +259,8 @@ def test_query_parameters_are_checked(live: Live, shop: str):
     path = f"/v1/retrievers/{shop}/execute"
     body = {"inputs": {"query": "wireless"}}
     for name in ("explain", "stream", "return_vectors"):
-        error = live.refused("POST", f"{path}?{name}=true", body)
-        assert places(error) == {f"query.{name}": "not_available"}
+        error = live.refused("POST", f"{path}?{name}=perhaps", body)
+        assert places(error) == {f"query.{name}": "wrong_type"}
     assert live.refused("POST", f"{path}?explain=maybe", body)["code"] == "wrong_type"
     error = live.refused("POST", f"{path}?skip_cahce=true", body)
     assert places(error) == {"query.skip_cahce": "unknown_field"}
@@ -290,6 +284,7 @@ TAKERS = (
     ("POST", "/v1/retrievers"), ("PATCH", "/v1/retrievers/{shop}"), ("POST", "/v1/collections"),
     ("POST", "/v1/retrievers/{shop}/execute"), ("POST", "/v1/retrievers/interactions"),
     ("POST", "/v1/retrievers/interactions/batch"), ("POST", "/v1/retrievers/interactions/list"),
+    ("POST", "/v1/retrievers/executions/list"),
     ("POST", "/v1/collections/{products}/documents/upsert"),
     ("PATCH", "/v1/collections/{products}/documents/d00"),
     ("POST", "/v1/retrievers/{shop}/learned-fusion/rollout"), ("POST", "/v1/admin/flush"),
@@ -318,6 +313,7 @@ def test_every_route_refuses_what_is_no_body(
             continue  # a document takes any field
         error = live.refused(method, path, body)
         assert (error["status"], error["code"]) == (status, code), (name, error)
+        assert code != "wrong_type" or error["hint"].startswith("send "), error
 
 
 @pytest.mark.parametrize("taker", TAKERS, ids=[f"{m} {p}" for m, p in TAKERS])
@@ -375,7 +371,11 @@ def test_unknown_routes_and_methods(live: Live, shop: str):
         error = live.refused(method, path)
         assert (error["status"], error["code"]) == (405, "method_not_allowed")
         assert path in error["message"]
-    for route in ("execute/batch", "execute/explain", "clone", "publish", "evaluations"):
+    assert live.refused("GET", f"/v1/retrievers/{shop}/execute")["hint"] == "send POST"
+    reply = live.call("PUT", "/v1/retrievers")
+    assert reply.json["error"]["hint"] == "send GET or POST"
+    assert "POST" in reply.headers["allow"]
+    for route in ("executes", "learned-fusion/none"):
         assert live.refused("POST", f"/v1/retrievers/{shop}/{route}", {})["status"] == 404
 
 

@@ -169,6 +169,37 @@ def test_a_batch_may_come_as_lines_and_a_bad_line_costs_only_itself(tmp_path: Pa
     over_http(tmp_path, story)
 
 
+@pytest.mark.parametrize("number", ["1e-106", "-1e-31", "1e31", "2" + "0" * 200])
+@pytest.mark.parametrize("name", ["document_score", "order_value"])
+def test_a_number_that_no_column_takes_is_named_with_its_bound(
+    tmp_path: Path, name: str, number: str
+):
+    place = "metadata.order_value" if name == "order_value" else name
+    rest = msgspec.json.encode(CLICK)[:-1].decode()
+    field = f'"metadata":{{"{name}":{number}}}' if name == "order_value" else f'"{name}":{number}'
+
+    async def story(client: httpx.AsyncClient, world: World) -> None:
+        response = await client.post(ROOT, content=f"{rest},{field}}}".encode())
+        assert response.status_code == 422, response.text
+        (found,) = wrong(response)["details"]["validation_errors"]
+        assert found["path"] == f"$.{place}"
+        assert "1e-30 to 1e30" in found["hint"]
+        assert await world.rows("interactions") == []
+
+    over_http(tmp_path, story)
+
+
+@pytest.mark.parametrize("number", [0.0, 1e-30, -1e30, 19.99])
+def test_a_number_within_the_bound_is_read_back_as_sent(tmp_path: Path, number: float):
+    async def story(client: httpx.AsyncClient, world: World) -> None:
+        sent = CLICK | {"metadata": {"order_value": number}}
+        assert (await client.post(ROOT, json=sent)).status_code == 200
+        (row,) = await world.rows("interactions")
+        assert row["value"] == number
+
+    over_http(tmp_path, story)
+
+
 @pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
 def test_a_number_that_is_none_costs_only_its_row(tmp_path: Path, number: str):
     async def story(client: httpx.AsyncClient, world: World) -> None:
@@ -294,10 +325,53 @@ def test_deleting_is_idempotent_and_leaves_nothing(tmp_path: Path):
     over_http(tmp_path, story)
 
 
+def test_deleting_all_of_a_user_answers_a_receipt(tmp_path: Path):
+    async def story(client: httpx.AsyncClient, world: World) -> None:
+        for each in ("click", "purchase"):
+            await client.post(ROOT, json=CLICK | {"interaction_type": each})
+        other = {"feature_id": "d1", "interaction_type": "click", "position": 1, "user_id": "u2"}
+        await client.post(ROOT, json=other)
+        receipt = (await client.delete(f"{ROOT}?user_id=u1")).json()
+        again = (await client.delete(f"{ROOT}?user_id=u1")).json()
+        assert receipt == {
+            "user_id": "u1", "deleted": 2, "rows_deleted": 2, "contexts_recomputed": 2,
+            "executions_redacted": 0, "models_flagged_for_retraining": [], "datasets_affected": [],
+            "at": "2025-10-09T08:53:20.000Z", "completed_at": "2025-10-09T08:53:20.000Z",
+        }  # fmt: skip
+        assert (again["deleted"], again["contexts_recomputed"]) == (0, 0)
+        left = (await client.get(ROOT)).json()["results"]
+        assert [row["user_id"] for row in left] == ["u2"]
+
+    over_http(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "code", "path"),
+    [
+        ("", None, "required_field", "query.user_id"),
+        ("?user_id=", None, "wrong_value", "query.user_id"),
+        ("?user=u1", None, "unknown_field", "query.user"),
+        ("?user_id=u1&session_id=s1", None, "not_available", "query.session_id"),
+        ("?user_id=u1", b'{"user_id": "u2"}', "unknown_field", "$"),
+    ],
+)
+def test_nothing_is_deleted_unless_a_user_is_named(
+    tmp_path: Path, query: str, body: bytes | None, code: str, path: str
+):
+    async def story(client: httpx.AsyncClient, world: World) -> None:
+        await client.post(ROOT, json=CLICK)
+        refused = await client.request("DELETE", f"{ROOT}{query}", content=body)
+        error = wrong(refused)
+        assert (refused.status_code, error["code"]) == (422, code)
+        assert error["details"]["validation_errors"][0]["path"] == path
+        assert error["hint"]
+        assert len((await client.get(ROOT)).json()["results"]) == 1
+
+    over_http(tmp_path, story)
+
+
 def test_what_is_not_offered_says_so(tmp_path: Path):
     async def story(client: httpx.AsyncClient, world: World) -> None:
-        erased = await client.delete(f"{ROOT}?user_id=u1")
-        assert (erased.status_code, wrong(erased)["code"]) == (422, "not_available")
         put = await client.put(ROOT, json=CLICK)
         assert (put.status_code, wrong(put)["code"]) == (405, "method_not_allowed")
         assert (await client.get(f"{ROOT}/batch")).status_code == 405

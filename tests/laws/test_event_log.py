@@ -328,6 +328,9 @@ def test_superseded_lessons_are_dropped(log: ClickHouse) -> None:
     assert held(log, "lessons", namespace) == rows[2:]
 
 
+SHADOW = '{"weights":[0.25,0.75],"top":["doc-1","doc-9"],"overlap_at_10":0.5,"kendall_tau":-1.0}'
+
+
 def fill(log: ClickHouse) -> None:
     at = [f"2026-11-02 03:04:{second:02d}.000" for second in range(20)]
     executions = [
@@ -344,6 +347,11 @@ def fill(log: ClickHouse) -> None:
             candidate_scores=((1.5, 0.0),),
             context_keys=("global",),
             session_id=f"s-{n % 3}",
+            context_level=("global", "personal")[n > 4],
+            segment=("", "pro")[n % 2],
+            query_key=f"lamp {n % 3}",
+            payload='{"sampled":[0.375,0.625]}' if n % 2 else "{}",
+            shadow=SHADOW if n % 2 else "",
         )
         for n in range(1, 9)
     ]
@@ -353,6 +361,7 @@ def fill(log: ClickHouse) -> None:
             place,
             norm_scores=(0.5, 1.0),
             user_id=f"user-{n % 2}",
+            retriever_id="ret-0",
             occurred_at=at[n],
             received_at=at[n],
             propensity=math.nan if place else 0.5,
@@ -383,13 +392,18 @@ def fill(log: ClickHouse) -> None:
     log.insert("interactions", json_lines(*clicks), "fill")
 
 
+USED = {"purposes": ["traffic"], "before_ms": 2 * 10**12, "half_life_ms": 1e11, "per_visitor": 3}
+USED |= {"position_weights": [1.0, 2.0]}
+
 ASKED: dict[str, list[dict[str, Any]]] = {
     "client_events_since": [{}],
     "execution_by_id": [{"execution_id": f"{3:032x}"}, {"execution_id": f"{99:032x}"}],
+    "documents_used": [{"user_id": "", "session_id": "s-1", "interaction_types": ["click"]}],
     "executions_list": [
         {},
         {"user_ids": ["user-1"], "direction": -1, "limit": 2},
         {"session_ids": ["s-1"]},
+        {"execution_ids": [f"{3:032x}"], "retriever_ids": ["ret-0"]},
     ],
     "executions_by_ids": [{"execution_ids": [f"{3:032x}", f"{5:032x}"]}],
     "executions_open": [{"since_ms": 0, "before_ms": 4_000_000_000_000}],
@@ -416,13 +430,22 @@ ASKED: dict[str, list[dict[str, Any]]] = {
     ],
     "latest_generation": [{}],
     "learned_weights": [{"retriever_id": "ret-0"}],
+    "level_changes": [{"retriever_id": "ret-0"}, {"retriever_id": "ret-0", "user_ids": ["user-1"]}],
+    "levels_daily": [{"retriever_id": "ret-0", "searches": ["a", "b"]}],
     "lessons": [{"retriever_id": "ret-0", "generation": 1, "after_seq": 0}],
     "lessons_since": [{}],
     "newest_row": [{}],
     "pending_since": [{}],
+    "popularity": [{"interaction_types": ["click"], **USED}, {"interaction_types": ["no"], **USED}],
+    "queries_by_prefix": [{"prefix": "", "visitors": 1}, {"prefix": "", "visitors": 9}],
+    "queries_of_user": [{"user_id": "user-1", "prefix": ""}],
+    "resets": [{"retriever_id": "ret-0", "generation": 1}],
     "rewards_since": [{}],
     "reward_counts": [{"retriever_id": "ret-0"}],
+    "shadow_clicks": [{"retriever_id": "ret-0", "searches": ["a", "b"]}],
+    "shadow_summary": [{"retriever_id": "ret-0", "searches": ["a", "b"]}],
     "table_rows": [{}],
+    "weights_daily": [{"retriever_id": "ret-0", "searches": ["a", "b"]}],
 }
 
 
@@ -452,7 +475,7 @@ def test_every_question_has_one_answer(both: tuple[ClickHouse, ClickHouse], ques
         assert left == right
         assert (
             left
-            or question in {"lessons", "lessons_since", "latest_generation"}
+            or question in {"lessons", "lessons_since", "latest_generation", "resets"}
             or parameters != ASKED[question][0]
         )
 

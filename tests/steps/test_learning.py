@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from desireline.core import policy
+from desireline.core import beta, policy
 from desireline.core.snapshot import Served
 from desireline.errors import IntakeFull, StorageFull
+from desireline.steps.capture import Sent
 from desireline.steps.serve import Answer
 from desireline.types.learning import Context
 from desireline.wiring import System
@@ -50,6 +51,22 @@ def mean(system: System, served: Served, context: Context | None = None) -> dict
 
 def fingerprint(system: System, served: Served) -> str:
     return system.report.fingerprint(now(system, served))
+
+
+def test_a_session_that_began_before_learning_keeps_its_order_until_it_acts(tmp_path: Path) -> None:
+    async def story(system: System) -> None:
+        served = await a_retriever(system)
+        before = search(system, served, session_id="early")
+        assert level(before) == "prior"
+        await prefer(system, served, 1, USERS[:8])
+        again = search(system, served, session_id="early")
+        assert (level(again), again.method) == ("prior", "rrf")
+        assert again.shown == before.shown
+        assert search(system, served, session_id="new").method == "learned"
+        await click(system, again)
+        assert search(system, served, session_id="early").method == "learned"
+
+    within(tmp_path, story)
 
 
 @ALGORITHMS
@@ -367,3 +384,42 @@ def test_a_lesson_the_disk_refused_is_not_believed_and_is_written_again(tmp_path
         assert now(system, served).state.n_lessons == 1
 
     within(tmp_path, story)
+
+
+def test_a_trusted_client_says_which_search_is_credited(tmp_path: Path) -> None:
+    """Also across a restart, and for a reward that comes after the closing."""
+
+    async def click_for(system: System, answer: Answer, uri: str) -> str:
+        sent = Sent(
+            document_id=answer.shown[0].document_id, interaction_type=["click"], position=0,
+            execution_id=f"exec_{answer.execution_id}", feature_uri=uri,
+        )  # fmt: skip
+        return (await system.capture.create(NS, sent)).row.feature_uri
+
+    def gained(system: System, served: Served) -> list[float]:
+        current = system.live.by_id(served.retriever.retriever_id)
+        node, config = current.state.nodes["global"], current.learning
+        return beta.counts(node, 2, system.clock(), config).positive.tolist()
+
+    async def story() -> None:
+        async with a_system(tmp_path) as system:
+            served = await a_retriever(
+                system, algorithm="thompson_sampling", attribution="client", decay_factor=1.0
+            )
+            answer = search(system, served, "ada")
+            winner = served.uris[int(answer.fused.winner[0])]
+            (loser,) = set(served.uris) - {winner}
+            assert await click_for(system, answer, loser) == loser
+            assert await click_for(system, search(system, served, "eve"), "nonsense") == winner
+        async with a_system(tmp_path) as system:  # both are still open
+            await learn(system)
+            first = dict(zip(served.uris, gained(system, served), strict=True))
+            assert first == {winner: 1.0, loser: 1.0}
+            late = search(system, served, "bob")
+            await learn(system)
+            await click_for(system, late, loser)
+            await learn(system)
+            assert sum(gained(system, served)) == 3
+            assert gained(system, served)[served.uris.index(loser)] == 2
+
+    asyncio.run(story())

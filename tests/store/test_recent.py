@@ -88,6 +88,19 @@ class AgainstAList(RuleBasedStateMachine):
         self.all.append(execution)
         self.memory.add(execution)
 
+    @precondition(lambda self: any(self.memory.get(each.execution_id) for each in self.all))
+    @rule(data=st.data(), documents=st.lists(st.sampled_from("abcd"), max_size=2, unique=True))
+    def extend(self, data, documents) -> None:
+        known = [each for each in self.all if self.memory.get(each.execution_id) is each]
+        execution = data.draw(st.sampled_from(known))
+        wanted = {each.document_id for each in execution.shown} | set(documents)
+        first = len(execution.shown)
+        self.memory.extend(execution, [shown(d, first + n) for n, d in enumerate(documents)])
+        assert {each.document_id for each in execution.shown} == wanted
+        assert len(execution.shown) == len(wanted)
+        known = [each for each in self.all if self.memory.get(each.execution_id) is each]
+        assert self.memory.memory_bytes == sum(map(size_of, known))
+
     @rule(minutes=st.sampled_from([0, 1, 10, 29, 31, 61]))
     def wait(self, minutes) -> None:
         self.now += minutes * MINUTE
@@ -205,6 +218,20 @@ def test_nothing_is_left_behind_when_everything_expired() -> None:
     assert not any([memory._closing._deadlines, memory._closing._queue, memory._closing._due])
 
 
+def test_a_further_page_is_kept_by_position_and_forgotten_with_its_execution() -> None:
+    memory = RecentMemory()
+    execution = an_execution(session_id="s", open=False)
+    memory.add(execution)
+    memory.extend(execution, [shown("d9", 9), shown("d3", 3), shown("d1", 0)])
+    assert [each.document_id for each in execution.shown] == ["d1", "d2", "d3", "d9"]
+    assert memory.last_shown("default", "s", "d9", "", 0) is execution
+    assert memory.memory_bytes == size_of(execution)
+    assert memory.due(10 * WINDOW) == []
+    memory.extend(execution, [shown("d5", 5)])
+    assert len(execution.shown) == 4
+    assert not any([memory._shown, memory.memory_bytes, len(memory)])
+
+
 def test_added_twice_counts_once() -> None:
     memory = RecentMemory()
     for _ in range(2):
@@ -253,14 +280,14 @@ def test_a_key_is_seen_until_its_time_is_over() -> None:
 
 
 def test_keys_are_bounded_and_a_flood_does_not_push_out_answers() -> None:
-    memory = RecentMemory(keys_bytes=100 * 500)
+    memory = RecentMemory(keys_bytes=100 * 320)
     memory.remember("answer", "kept", 0, 24 * WINDOW)
     for number in range(1000):
         memory.remember(f"act {number}", "x", number, WINDOW)
     assert memory.seen("answer", 1000) == "kept"
     assert memory.seen("act 999", 1000) == "x"
     assert memory.seen("act 0", 1000) is None
-    assert len(memory._keys._kept[WINDOW]) <= 125
+    assert len(memory._keys) <= 125
 
 
 def test_expired_keys_take_no_memory() -> None:
@@ -268,4 +295,4 @@ def test_expired_keys_take_no_memory() -> None:
     for number in range(100):
         memory.remember(f"act {number}", "x", number, 10)
     memory.remember("last", "x", 10_000, 10)
-    assert list(memory._keys._kept[10]) == ["last"]
+    assert len(memory._keys) == 1

@@ -13,7 +13,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-COMMANDS = {"serve": "serve", "demo": "demo", "import": "import_", "keys": "keys"}
+COMMANDS = {
+    "serve": "serve", "demo": "demo", "import": "import_", "tasks": "tasks", "keys": "keys",
+    "check": "check", "config": "config",
+}  # fmt: skip
 EXIT_OK, EXIT_INCOMPLETE, EXIT_ERROR = 0, 1, 2
 
 

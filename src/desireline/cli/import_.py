@@ -1,7 +1,7 @@
 """`desireline import documents FILE`: JSON Lines or CSV into a collection of a running server.
 
-Creates the collection when it is missing. Knows the routes of collections and documents; reading
-rows is `rows`, calling is `caller`.
+Creates the collection when it is missing. Knows what is asked about collections and documents;
+reading rows is `rows`, telling the server how far it is `reporting`.
 """
 
 from __future__ import annotations
@@ -9,14 +9,17 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
+
+from desireline.cli import connection
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from desireline.cli.caller import Caller
+    from desireline.cli.reporting import Reporter
     from desireline.cli.rows import Columns, Problem, Row
+    from desireline.client import ApiError, Client
+    from desireline.client.answers import Collection, DocumentResult
 
 HELP = "import documents from a JSON Lines or CSV file"
 BATCH_DOCUMENTS = 500
@@ -29,63 +32,73 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kinds = parser.add_subparsers(dest="what", required=True, metavar="documents")
     documents = kinds.add_parser("documents", help=HELP, description=HELP)
     documents.add_argument("file", metavar="FILE", help="*.jsonl, *.ndjson, *.csv, *.tsv, also .gz")
-    documents.add_argument("--collection", required=True, help="name or id; made when missing")
+    documents.add_argument(
+        "--collection", required=True, type=connection.named, help="name or id; made when missing"
+    )
     documents.add_argument("--id", default="document_id", help="field that holds the document's id")
     documents.add_argument("--title", default="title", help="field whose text is searched")
     documents.add_argument(
         "--number", action="append", default=[], metavar="FIELD",
         help="a numeric field to search by, e.g. popularity (repeatable)",
     )  # fmt: skip
-    documents.add_argument("--url", default="http://127.0.0.1:8080", help="address of the server")
-    documents.add_argument("--key", default="", help="API key (environment: DESIRELINE_KEY)")
+    documents.add_argument(
+        "--resume", default="", metavar="TASK", help="go on where this import task stopped"
+    )
+    connection.add_arguments(documents)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Import; 0 when every row was taken, 1 when some were not."""
-    import os
     import time
 
-    from desireline.cli.caller import Caller
+    from desireline.cli.reporting import Reporter
     from desireline.cli.rows import Columns
+    from desireline.cli.sampling import send_sample
 
-    key = arguments.key or os.environ.get("DESIRELINE_KEY", "")
     columns = Columns(arguments.id, arguments.title, tuple(arguments.number))
-    with closing(Caller(arguments.url, key)) as caller:
-        name = ensure_collection(caller, arguments.collection, columns)
+    with connection.connected(arguments) as client:
+        name = ensure_collection(client, arguments.collection, columns, arguments.file)
         started = time.monotonic()
-        importer = Importer(caller, name)
-        _read_file(arguments.file, columns, importer)
+        if not arguments.resume:
+            send_sample(client, name, arguments.file, columns)
+        importer = Importer(client, name, columns)
+        reporter = Reporter(client, arguments.file, name, arguments.resume)
+        with reporter.telling(importer.outcome):
+            _read_file(arguments.file, columns, importer, reporter)
         importer.report(time.monotonic() - started)
-    return 1 if importer.failed else 0
+        reporter.say_if_cancelled()
+    return 1 if importer.failed or reporter.is_cancelled else 0
 
 
 class Importer:
     """One import into one collection: what was taken, what was not and why."""
 
-    def __init__(self, caller: Caller, collection: str) -> None:
-        self._caller = caller
+    def __init__(self, client: Client, collection: str, columns: Columns) -> None:
+        from desireline.cli.rows import Numbers
+
+        self._documents = client.documents
         self._collection = collection
+        self.numbers = Numbers(columns)
         self.taken = 0
         self.failed = 0
 
     def take(self, batch: list[Row]) -> None:
         """Send a batch; rows that the server refuses are reported with their lines."""
-        from desireline.cli.caller import Refused, path_part
+        from desireline.client import ApiError
 
-        path = f"/v1/collections/{path_part(self._collection)}/documents/upsert"
         try:
-            answer = self._caller.post(path, {"documents": [row.document for row in batch]})
-        except Refused as error:
+            done = self._documents.upsert(self._collection, [row.document for row in batch])
+        except ApiError as error:
             if error.status not in (400, 422):
                 raise
-            self._refused(batch, error.places, error.message)
+            self._refused(batch, error)
             return
-        self.taken += answer["upserted"]
-        for result in answer["results"]:
-            if result["status"] == "failed":
-                self.problem(_problem(batch[result["index"]].line, result.get("error") or {}))
+        self.taken += done.upserted
+        for result in done.results:
+            if result.status == "failed":
+                self.problem(_problem(batch[result.index].line, result))
 
-    def _refused(self, batch: list[Row], places: list[tuple[str, str]], message: str) -> None:
+    def _refused(self, batch: list[Row], error: ApiError) -> None:
         """A whole batch was refused: one by one, only the bad rows are lost."""
         from desireline.cli.rows import Problem
 
@@ -93,8 +106,8 @@ class Importer:
             for row in batch:
                 self.take([row])
         else:
-            path, sentence = places[0] if places else ("$", message)
-            self.problem(Problem(batch[0].line, _within_row(path), sentence))
+            sentence = error.fields[0].message if error.fields else error.message
+            self.problem(Problem(batch[0].line, _within_row(error.path), sentence))
 
     def problem(self, problem: Problem) -> None:
         """Count a row that was not taken; the first ones are printed."""
@@ -102,10 +115,16 @@ class Importer:
         if self.failed <= SHOWN_PROBLEMS:
             sys.stderr.write(f"{problem}\n")
 
+    def outcome(self) -> dict[str, int]:
+        """What became of the rows so far."""
+        return {"imported": self.taken, "failed": self.failed}
+
     def report(self, seconds: float) -> None:
         """The closing lines."""
         if self.failed > SHOWN_PROBLEMS:
             sys.stderr.write(f"… and {self.failed - SHOWN_PROBLEMS} more\n")
+        for sentence in self.numbers.sentences():
+            sys.stderr.write(f"note: {sentence}\n")
         rate = self.taken / seconds if seconds > 0 else 0.0
         failed = f", {self.failed} rows failed" if self.failed else ""
         print(
@@ -114,17 +133,59 @@ class Importer:
         )
 
 
-def ensure_collection(caller: Caller, name: str, columns: Columns) -> str:
-    """The collection, made with a lexical (and, where the encoder is installed, dense) feature."""
-    from desireline.cli.caller import Refused, path_part
+def ensure_collection(client: Client, name: str, columns: Columns, file: str) -> str:
+    """The collection, made with a lexical (and, where the encoder is installed, dense) feature.
+
+    Raises Invalid, and makes none, when no row fits the columns, or the one that is there is
+    searched by others: its features stay as they are.
+    """
+    from desireline.client.errors import NotFound
 
     try:
-        caller.get(f"/v1/collections/{path_part(name)}")
-    except Refused as error:
-        if error.status != 404:
-            raise
-        create_collection(caller, name, features(columns))
+        there = client.collections.get(name)
+    except NotFound:
+        _check_rows(file, columns, name)
+        create_collection(client, name, features(columns))
+    else:
+        _check_features(there, columns)
     return name
+
+
+def _check_rows(file: str, columns: Columns, name: str) -> None:
+    """Some row of the first batch can be taken, or there is none at all."""
+    from itertools import islice
+    from pathlib import Path
+
+    from desireline.cli import rows
+    from desireline.errors import Invalid
+
+    path = Path(file)
+    stored, content = rows.open_file(path)
+    with stored:
+        found = list(islice(rows.rows(path, content, columns), BATCH_DOCUMENTS))
+    if not found or any(isinstance(each, rows.Row) for each in found):
+        return
+    raise Invalid(
+        f"none of the first {len(found)} rows can be taken ({found[0]});"
+        f" collection `{name}` was not made",
+        hint="name the fields of the file with --id, --title and --number",
+    )
+
+
+def _check_features(there: Collection, columns: Columns) -> None:
+    """What is to be searched is searched in this collection."""
+    from desireline.errors import Invalid
+
+    texts = {field for feature in there.features for field in feature.fields}
+    numbers = {feature.field for feature in there.features if feature.kind == "field"}
+    wanted = [({columns.title}, texts), (set(columns.numbers), numbers)]
+    for missing, known in [(names - known, known) for names, known in wanted]:
+        if missing and (known or columns.title not in missing):
+            raise Invalid(
+                f"collection `{there.collection_name}` searches"
+                f" {', '.join(sorted(known)) or 'no number'}, not {', '.join(sorted(missing))}",
+                hint="delete it, or choose another name with --collection",
+            )
 
 
 def features(columns: Columns) -> list[dict[str, Any]]:
@@ -143,17 +204,17 @@ def features(columns: Columns) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def create_collection(caller: Caller, name: str, wanted: list[dict[str, Any]]) -> list[str]:
+def create_collection(client: Client, name: str, wanted: list[dict[str, Any]]) -> list[str]:
     """Make a collection; returns its feature_uris. Without the encoder: without dense features."""
-    from desireline.cli.caller import Refused
+    from desireline.client.errors import Invalid
 
     try:
-        caller.post("/v1/collections", {"collection_name": name, "features": wanted})
-    except Refused as error:
+        client.collections.create(name, features=wanted)
+    except Invalid as error:
         lexical = [feature for feature in wanted if feature["kind"] != "dense"]
-        if error.status != 422 or len(lexical) == len(wanted):
+        if len(lexical) == len(wanted):
             raise
-        caller.post("/v1/collections", {"collection_name": name, "features": lexical})
+        client.collections.create(name, features=lexical)
         sys.stderr.write(f"note: without dense search ({error.message})\n")
         wanted = lexical
     return [feature["feature_uri"] for feature in wanted]
@@ -175,7 +236,7 @@ def batches(found: Iterable[Row]) -> Iterator[list[Row]]:
         yield batch
 
 
-def _read_file(file: str, columns: Columns, importer: Importer) -> None:
+def _read_file(file: str, columns: Columns, importer: Importer, reporter: Reporter) -> None:
     from pathlib import Path
 
     from desireline.cli import rows
@@ -184,10 +245,13 @@ def _read_file(file: str, columns: Columns, importer: Importer) -> None:
     stored, content = rows.open_file(path)
     with stored, _progress() as progress:
         task = progress.add_task(path.name, total=path.stat().st_size)
-        good = _good(rows.rows(path, content, columns), importer)
-        for batch in batches(good):
+        found = (row for row in rows.rows(path, content, columns) if row.line > reporter.line)
+        for batch in batches(_good(found, importer)):
             importer.take(batch)
             progress.update(task, completed=stored.tell())
+            reporter.reached(stored.tell(), batch[-1].line)
+            if reporter.is_cancelled:
+                return
         progress.update(task, completed=path.stat().st_size)
 
 
@@ -196,6 +260,7 @@ def _good(found: Iterable[Row | Problem], importer: Importer) -> Iterator[Row]:
 
     for row in found:
         if isinstance(row, Row):
+            importer.numbers.count(row)
             yield row
         else:
             importer.problem(row)
@@ -212,9 +277,10 @@ def _progress() -> Progress:
     )  # fmt: skip
 
 
-def _problem(line: int, error: dict[str, str]) -> Problem:
+def _problem(line: int, result: DocumentResult) -> Problem:
     from desireline.cli.rows import Problem
 
+    error: dict[str, Any] = result.error or {}
     return Problem(line, _within_row(error.get("path", "$")), error.get("message", "refused"))
 
 

@@ -47,6 +47,36 @@ class Row(msgspec.Struct, frozen=True):
     document: dict[str, Any]
 
 
+class Numbers:
+    """Counts what the fields that shall be numbers are in the rows read."""
+
+    def __init__(self, columns: Columns) -> None:
+        self._rows = 0
+        self._there = dict.fromkeys(columns.numbers, 0)
+        self._other: dict[str, list[int]] = {name: [] for name in columns.numbers}
+
+    def count(self, row: Row) -> None:
+        """One more row."""
+        self._rows += 1
+        for name in self._there:
+            value = row.document.get(name)
+            self._there[name] += value is not None
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            if value is not None and not is_number:
+                self._other[name].append(row.line)
+
+    def sentences(self) -> Iterator[str]:
+        """What is wrong: no row has the field, or not as a number."""
+        for name, there in self._there.items():
+            if self._rows and not there:
+                yield f"no row has `{name}`, so nothing is found or ranked by it"
+            if other := self._other[name]:
+                yield (
+                    f"`{name}` is no number in {len(other)} rows (first: line {other[0]}):"
+                    " they are not ranked by it"
+                )
+
+
 def open_file(path: Path) -> tuple[BinaryIO, BinaryIO]:
     """(the file as stored, its content): `tell()` of the first tells how far reading has come."""
     stored = path.open("rb")
@@ -65,7 +95,8 @@ def rows(path: Path, content: BinaryIO, columns: Columns) -> Iterator[Row | Prob
     try:
         yield from read if kind in ("csv", "tsv") else _json_rows(content, columns)
     except (EOFError, gzip.BadGzipFile) as error:
-        raise Invalid(f"{path.name} is not a whole gzip file ({error})") from error
+        hint = "copy or download the file again; what was read of it is stored"
+        raise Invalid(f"{path.name} is not a whole gzip file ({error})", hint=hint) from error
 
 
 def _json_rows(content: BinaryIO, columns: Columns) -> Iterator[Row | Problem]:

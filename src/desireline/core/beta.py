@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from desireline.core.projection import project
 from desireline.core.reward import click_unit, rewards_of
+from desireline.core.times import DAY_MS
 from desireline.errors import NotAvailable
 from desireline.types.learning import LearningConfig, Taught, TaughtDocument
 
-DAY_MS = 86_400_000
 MAX_DEBIAS = 10.0
 _TINY = 1e-3
 

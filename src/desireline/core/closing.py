@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from desireline.core.propensity import examined
 from desireline.ports import RecentExecution, Shown
 from desireline.types.learning import LearningConfig, Taught, TaughtDocument
@@ -22,9 +24,10 @@ def close(
     does not reach have the prior examination.
     """
     taught = tuple(
-        _taught(shown, _theta(shown.position, thetas))
+        document
         for place, shown in enumerate(execution.shown)
         if place < config.examined_depth or any(value for _, value in shown.rewards)
+        for document in _taught(shown, _theta(shown.position, thetas), execution.searches)
     )
     return _payload(execution, taught)
 
@@ -44,7 +47,8 @@ def late(
     if shown is None or not reward:
         return _payload(execution, ())
     curve = examined(shown.position) if theta is None else theta
-    return _payload(execution, (_document(shown, curve, ((interaction_id, reward),)),))
+    found = _document(shown, curve, ((interaction_id, reward),))
+    return _payload(execution, (_claimed(found, shown, execution.searches),))
 
 
 def _theta(position: int, thetas: Sequence[float] | None) -> float:
@@ -53,9 +57,26 @@ def _theta(position: int, thetas: Sequence[float] | None) -> float:
     return examined(position)
 
 
-def _taught(shown: Shown, theta: float) -> TaughtDocument:
+def _taught(shown: Shown, theta: float, searches: Sequence[str]) -> list[TaughtDocument]:
+    """One document; one more for each search that clients named for some of its rewards."""
     # A reward of 0 (a view, a custom type) is recorded but is no engagement.
-    return _document(shown, theta, tuple(each for each in shown.rewards if each[1]))
+    rewards = [each for each in shown.rewards if each[1]]
+    named = [shown.claims.get(interaction, "") for interaction, _ in rewards]
+    groups = [
+        tuple(each for each, uri in zip(rewards, named, strict=True) if uri == one)
+        for one in dict.fromkeys(named)
+    ]
+    documents = [_document(shown, theta, group) for group in groups or [()]]
+    return [_claimed(document, shown, searches) for document in documents]
+
+
+def _claimed(document: TaughtDocument, shown: Shown, searches: Sequence[str]) -> TaughtDocument:
+    """All of the document's credit on the search that a client named, if it named one."""
+    uri = shown.claims.get(document.rewards[0][0], "") if document.rewards else ""
+    if uri not in searches:
+        return document
+    credit = tuple(float(search == uri) for search in searches)
+    return msgspec.structs.replace(document, contributions=credit)
 
 
 def _document(shown: Shown, theta: float, rewards: tuple[tuple[str, float], ...]) -> TaughtDocument:

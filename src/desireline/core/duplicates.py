@@ -14,6 +14,9 @@ from desireline.types.log import NO_ID, Interaction
 WINDOW_MS = 5 * 60_000
 """An act repeated within this time is stored once."""
 
+STORED = "stored"
+"""What is remembered under the key of an act: one word for all, so that keys stay small."""
+
 ANSWERS_MS = 60 * 60_000
 """How long the answer to an `Idempotency-Key` is remembered."""
 

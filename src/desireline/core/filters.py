@@ -16,7 +16,7 @@ import msgspec
 
 from desireline.core import patterns, times
 from desireline.core.matching import matches
-from desireline.errors import Invalid, NotAvailable, invalid
+from desireline.errors import Invalid, invalid, not_available
 from desireline.types.retriever import And, Filter, FilterTree, Not, Or
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "leaves",
     "matches",
     "parse",
+    "place_of",
     "to_json",
     "to_native",
 ]
@@ -44,6 +45,7 @@ OPERATORS = (
 )  # fmt: skip
 _ALIASES = {f"${name}": name for name in OPERATORS[:8]} | {"$exists": "exists", "$regex": "regex"}
 _TREES = {"AND": "AND", "OR": "OR", "NOT": "NOT", "$and": "AND", "$or": "OR", "$not": "NOT"}
+_EXAMPLE = 'for example {"brand": "Acme", "price": {"lt": 10}}'
 _LEAF_KEYS = ("field", "operator", "value", "case_insensitive", "case_sensitive")
 
 
@@ -118,6 +120,29 @@ def fields_of(tree: FilterTree) -> set[str]:
     ['a.b', 'score']
     """
     return {leaf.field for leaf in leaves(tree)}
+
+
+def place_of(json: Any, field: str, path: str = "$") -> str:
+    """The JSON path of the first condition on `field` in a filter as sent; `path` if there is none.
+
+    >>> place_of({"AND": [{"a": 1}, {"field": "b", "value": 2}]}, "b", "$.filters")
+    '$.filters.AND[1].field'
+    """
+    return next(_places(json, field, path), path)
+
+
+def _places(json: Any, field: str, path: str) -> Iterator[str]:
+    if isinstance(json, list):
+        for place, part in enumerate(json):
+            yield from _places(part, field, f"{path}[{place}]")
+    elif isinstance(json, Mapping):
+        if json.get("field") == field:
+            yield f"{path}.field"
+        for key, part in json.items():
+            if key == field:
+                yield f"{path}.{key}"
+            elif key in _TREES:
+                yield from _places(part, field, f"{path}.{key}")
 
 
 def fill(
@@ -199,7 +224,7 @@ class _Reader:
 
     def tree(self, node: Any, path: str, depth: int, folded: bool) -> FilterTree:  # noqa: FBT001
         if depth > MAX_DEPTH:
-            raise invalid(path, "filter_too_deep", f"filters nest at most {MAX_DEPTH} levels")
+            raise _too_deep(path)
         if not isinstance(node, dict):
             raise _wrong(path, f"a filter is an object, not {_kind(node)}")
         folded = _folding(node, path, folded)
@@ -249,7 +274,7 @@ class _Reader:
             inner = f"{path}.{key}"
             if key == "$not" and isinstance(operand, dict):
                 if place[0] >= MAX_DEPTH:
-                    raise invalid(inner, "filter_too_deep", f"at most {MAX_DEPTH} levels")
+                    raise _too_deep(inner)
                 negated = self.shorthand(field, operand, inner, (place[0] + 1, place[1]))
                 parts.append(Not(negated))
             else:
@@ -278,10 +303,10 @@ class _Reader:
             raise _wrong(path, f"a filter has at most {MAX_LEAVES} conditions", "use in or nin")
         _check_field(field, field_path)
         if operator.startswith("geo_"):
-            raise NotAvailable(
-                f"{operator} is not available: no field can be declared a geo point yet",
-                fields=invalid(path, "not_available", f"{operator} is not available").fields,
-            )
+            raise not_available(
+                path, f"{operator} is not available: no field can be declared a geo point yet",
+                "filter on ranges of latitude and longitude",
+            )  # fmt: skip
         if operator in ("eq", "ne") and value is None:
             return Filter(field, "is_null", operator == "eq", bool(folded))
         if not (self.templates and _is_template(value)):
@@ -316,7 +341,12 @@ def _unknown_operator(name: Any, path: str) -> Invalid:
     return invalid(path, "unknown_operator", f"unknown operator {str(name)[:80]!r}", hint)
 
 
-def _wrong(path: str, message: str, hint: str = "") -> Invalid:
+def _too_deep(path: str) -> Invalid:
+    message = f"filters nest at most {MAX_DEPTH} levels"
+    return invalid(path, "filter_too_deep", message, "join conditions in one AND, OR or in")
+
+
+def _wrong(path: str, message: str, hint: str = _EXAMPLE) -> Invalid:
     return invalid(path, "invalid_filter", message, hint)
 
 

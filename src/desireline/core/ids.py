@@ -13,6 +13,7 @@ from desireline.errors import invalid
 _HEX = re.compile(r"[0-9a-f]{32}")
 _DASHED = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 RANDOM_BITS = 74
+_VARIANTS = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
 
 
 def new_id(now_ms: int, random_bits: int) -> str:
@@ -27,6 +28,19 @@ def new_id(now_ms: int, random_bits: int) -> str:
     """
     high, low = (random_bits >> 62) & 0xFFF, random_bits & ((1 << 62) - 1)
     return f"{(now_ms << 80) | (7 << 76) | (high << 64) | (2 << 62) | low:032x}"
+
+
+def new_ids(now_ms: int, noise: bytes) -> list[str]:
+    """UUIDv7s of one moment, one of every 10 bytes of noise (74 bits of them are used).
+
+    >>> new_ids(1_700_000_000_000, bytes(20))[1]
+    '018bcfe5680070008000000000000000'
+    """
+    start, digits = f"{now_ms:012x}7", noise.hex()
+    return [
+        start + digits[at : at + 3] + _VARIANTS[digits[at + 3]] + digits[at + 4 : at + 19]
+        for at in range(0, len(digits), 20)
+    ]
 
 
 def milliseconds(identifier: str) -> int:

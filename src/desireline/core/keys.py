@@ -8,16 +8,20 @@ from __future__ import annotations
 import base64
 import hashlib
 
-SHOWN = 10
+SHOWN = 9
+SCOPES = ("admin", "write", "read", "ingest")
+"""What a key may do at most; those that stand in pages have `public`, which is none of these."""
 
 
-def secret_of(random_bytes: bytes) -> str:
-    """A new secret made of 32 random bytes; it is shown once and never stored.
+def secret_of(random_bytes: bytes, scope: str) -> str:
+    """A new secret made of 32 random bytes; it is shown once and never stored. Those of public
+    routes begin otherwise: they may stand in a page.
 
-    >>> secret_of(bytes(32))[:12], len(secret_of(bytes(32)))
-    ('sk_aaaaaaaaa', 55)
+    >>> secret_of(bytes(32), "read")[:12], secret_of(bytes(32), "public")[:12]
+    ('sk_AAAAAAAAA', 'prk_AAAAAAAA')
     """
-    return "sk_" + base64.b32encode(random_bytes).decode().rstrip("=").lower()
+    kind = "prk" if scope == "public" else "sk"
+    return f"{kind}_{base64.urlsafe_b64encode(random_bytes).decode().rstrip('=')}"
 
 
 def secret_hash(secret: str) -> str:
@@ -33,6 +37,6 @@ def shown(secret: str) -> str:
     """The beginning of a secret, enough to recognise it in a list.
 
     >>> shown("sk_abcdefghijkl")
-    'sk_abcdefg'
+    'sk_abcdef'
     """
     return secret[:SHOWN]

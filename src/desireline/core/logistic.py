@@ -77,24 +77,28 @@ def levels_of(
     ([[-3.0, 2.0, 2.0]], [1.0, 1.0, 1.0])
     """
     size = searches + 1
-    mean, precision, counts = np.empty((len(keys), size)), np.empty((len(keys), size, size)), []
-    for place, (key, node) in enumerate(zip(keys, nodes, strict=True)):
-        if node is not None and len(node.mean) == 8 * size:
-            mean[place] = np.frombuffer(node.mean, "<f8")
-            precision[place] = np.frombuffer(node.precision, "<f8").reshape(size, size)
-            counts.append(node.n)
-        else:
-            mean[place], precision[place] = _prior(key, config, size)
-            counts.append(0)
-    return Levels(mean, precision, tuple(counts))
+    found = [
+        node
+        if node is not None and len(node.mean) == 8 * size
+        else _prior(size, prior_scale(key, config), centred=key != "global")
+        for key, node in zip(keys, nodes, strict=True)
+    ]
+    mean = np.frombuffer(b"".join([node.mean for node in found]), "<f8")
+    precision = np.frombuffer(b"".join([node.precision for node in found]), "<f8")
+    return Levels(
+        mean.reshape(-1, size),
+        precision.reshape(-1, size, size),
+        tuple([node.n for node in found]),
+    )
 
 
-def _prior(key: str, config: LearningConfig, size: int) -> tuple[Array, Array]:
-    mean = np.zeros(size)
-    if key == "global":
-        mean[:] = PRIOR_SLOPE
+@lru_cache(maxsize=256)
+def _prior(size: int, scale: float, *, centred: bool) -> LogisticNode:
+    mean = np.full(size, 0.0 if centred else PRIOR_SLOPE)
+    if not centred:
         mean[0] = PRIOR_INTERCEPT
-    return mean, np.eye(size) / prior_scale(key, config) ** 2
+    precision = np.eye(size) / scale**2
+    return LogisticNode(mean.astype("<f8").tobytes(), precision.astype("<f8").tobytes())
 
 
 def rows_of(taught: Taught, config: LearningConfig, searches: int, *, late: bool = False) -> Rows:

@@ -12,12 +12,15 @@ from re import _constants as sre  # type: ignore[attr-defined]
 from re import _parser as sre_parser  # type: ignore[attr-defined]
 from typing import Any
 
-from desireline.errors import invalid
+from desireline.errors import Invalid, invalid
 
 MAX_PATTERN = 256
-MAX_COST = 10_000
 READ = 1_000
 """Only this many first characters of a value are searched by a pattern."""
+MAX_COST = READ + 1
+"""Ways to match from one place: one unbounded repeat, or choices and short repeats instead."""
+MOST_MS = 1_000
+"""Patterns of one filter may take so long over all documents; those who run them keep to it."""
 _WORD = re.compile(r"\w+")
 _PLAIN = (sre.LITERAL, sre.NOT_LITERAL, sre.IN, sre.ANY, sre.AT)
 _REPEATS = (sre.MAX_REPEAT, sre.MIN_REPEAT, sre.POSSESSIVE_REPEAT)
@@ -54,6 +57,15 @@ def check(pattern: str, path: str = "$") -> None:
     if cost > MAX_COST:
         message = "the pattern could take too long on some texts"
         raise invalid(path, "invalid_regex", message, hint)
+
+
+def too_slow(path: str) -> Invalid:
+    """What is raised when a filter with a pattern took longer than `MOST_MS`."""
+    return invalid(
+        path, "invalid_regex",
+        f"the pattern took longer than {MOST_MS / 1000:g} s on these documents",
+        "use starts_with, ends_with or contains, or add conditions that leave fewer documents",
+    )  # fmt: skip
 
 
 def found(pattern: str, text: str, *, folded: bool) -> bool:

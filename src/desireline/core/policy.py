@@ -408,7 +408,20 @@ def draw_many(found: Ready, rng: np.random.Generator, count: int) -> Array:
 
 def draw(found: Ready, rng: np.random.Generator) -> Weights:
     """One draw of weights; at level `prior` equal weights, and nothing is drawn."""
-    return _weights(draw_many(found, rng, 1)[0], found)
+    return draw_with_others(found, rng, 0)[0]
+
+
+def draw_with_others(found: Ready, rng: np.random.Generator, count: int) -> tuple[Weights, Array]:
+    """One draw of weights, and (count, F) others that the policy could as well have drawn: what
+    propensities are made of. One call of the generator and one projection for all of them.
+
+    >>> nothing = ready({}, Context(), LearningConfig(), 2, 0)
+    >>> weights, others = draw_with_others(nothing, np.random.Generator(np.random.PCG64(1)), 3)
+    >>> weights.values, others.shape
+    ((0.5, 0.5), (3, 2))
+    """
+    drawn = draw_many(found, rng, 1 + count)
+    return _weights(drawn[0], found), drawn[1:]
 
 
 def mean(found: Ready) -> Weights:

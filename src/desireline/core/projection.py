@@ -30,29 +30,48 @@ def project(theta: ArrayLike, low: float, high: float) -> Array:
     [0.9, 0.05, 0.05]
     """
     given = np.asarray(theta, dtype=np.float64)
-    rows = np.atleast_2d(given)
+    rows = given if given.ndim == 2 else given[None, :]
     peak = rows.max(axis=1, keepdims=True)
-    rows = np.where(peak > 0, np.maximum(rows / np.where(peak > 0, peak, 1.0), 1e-12), 1.0)
-    weights = rows / rows.sum(axis=1, keepdims=True)
+    rows = np.maximum(rows, 1e-12 * peak)
+    if not peak.all():
+        rows[peak[:, 0] == 0] = 1.0
     low, high = bounds(rows.shape[1], low, high)
-    outside = (weights.min(axis=1) < low) | (weights.max(axis=1) > high)
-    if outside.any():
-        weights[outside] = _bounded(rows[outside], low, high)
-    projected: Array = weights.reshape(given.shape)
-    return projected
+    # Where all others at `low` leave no more than `high` to one, no weight can pass `high`.
+    floor_only = high + (rows.shape[1] - 1) * low >= 1.0 - 1e-12
+    weights = _floored(rows, low) if floor_only else _bounded(rows, low, high)
+    return weights.reshape(given.shape)
+
+
+def _floored(rows: Array, low: float) -> Array:
+    """`max(s theta_i, low)`: each weight put on the floor lowers s, so at most F - 1 rounds."""
+    weights: Array = rows / rows.sum(axis=1, keepdims=True)
+    held = weights < low
+    while held.any():
+        free = (rows * ~held).sum(axis=1)
+        scale = (1.0 - low * held.sum(axis=1)) / np.where(free > 0, free, 1.0)
+        weights = scale[:, None] * rows
+        weights[held] = low
+        fallen = weights < low
+        if not fallen.any():
+            break
+        held |= fallen
+    return weights
 
 
 def _bounded(rows: Array, low: float, high: float) -> Array:
     """The sum is piecewise linear in s: find the piece, then solve it for the free weights."""
-    knots = np.sort(np.concatenate([low / rows, high / rows], axis=1), axis=1)
-    sums = np.clip(knots[:, :, None] * rows[:, None, :], low, high).sum(axis=2)
-    index = np.clip((sums < 1).sum(axis=1), 1, knots.shape[1] - 1)
+    rows = rows / rows.max(axis=1, keepdims=True)
+    knots = np.concatenate([low / rows, high / rows], axis=1)
+    knots.sort(axis=1)
+    sums = np.minimum(np.maximum(knots[:, :, None] * rows[:, None, :], low), high).sum(axis=2)
+    index = np.minimum(np.maximum((sums < 1).sum(axis=1), 1), knots.shape[1] - 1)
     picked = np.arange(len(rows))
-    middle = (knots[picked, index - 1] + knots[picked, index]) / 2
-    at_low = middle[:, None] * rows <= low
-    at_high = middle[:, None] * rows >= high
-    free = ~(at_low | at_high)
-    total = np.where(free, rows, 0.0).sum(axis=1)
-    rest = 1.0 - low * at_low.sum(axis=1) - high * at_high.sum(axis=1)
-    scale = np.where(total > 0, rest / np.where(total > 0, total, 1.0), middle)
-    return np.clip(np.where(free, scale[:, None] * rows, np.where(at_low, low, high)), low, high)
+    middle = ((knots[picked, index - 1] + knots[picked, index]) / 2)[:, None]
+    scaled = middle * rows
+    held = np.minimum(np.maximum(scaled, low), high)
+    free = (scaled > low) & (scaled < high)
+    total = (rows * free).sum(axis=1, keepdims=True)
+    rest = 1.0 - (held * ~free).sum(axis=1, keepdims=True)
+    scale = np.divide(rest, total, out=middle, where=total > 0)
+    weights: Array = np.where(free, np.minimum(np.maximum(scale * rows, low), high), held)
+    return weights

@@ -15,6 +15,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 _FEW = 32
+_NEAR = np.array([-1, 0, 1])[:, None, None]
 
 
 def linear_scores(norm: npt.ArrayLike, weights: npt.ArrayLike) -> Floats:
@@ -29,8 +30,9 @@ def linear_scores(norm: npt.ArrayLike, weights: npt.ArrayLike) -> Floats:
     terms = np.ascontiguousarray(np.asarray(norm, dtype=np.float64).T)
     rounded = np.asarray(weights, dtype=np.float32).astype(np.float64)
     total: Floats = rounded[:, :1] * terms[0]
+    term = np.empty_like(total)
     for search in range(1, len(terms)):
-        total += rounded[:, search : search + 1] * terms[search]
+        total += np.multiply(rounded[:, search : search + 1], terms[search], out=term)
     return total
 
 
@@ -38,46 +40,59 @@ def rank_propensities(
     norm: npt.ArrayLike,
     draws: npt.ArrayLike,
     order: npt.ArrayLike,
-    tie_order: npt.ArrayLike | None = None,
+    tie_order: npt.ArrayLike | Callable[[], Ints] | None = None,
 ) -> Floats:
     """P(document order[k] stands at rank k) over drawn weights, as a share of the draws.
 
     `norm` (n, F) are the normalised scores of all candidates, `draws` (m, F) the weights,
     `order` (k,) the candidates shown, best first. `tie_order` (n,) is each candidate's place among
-    the sorted ids (`fusion.id_order`); without it the rows are already sorted by id.
+    the sorted ids (`fusion.id_order`), or a function that is called only when scores are equal;
+    without it the rows are already sorted by id.
 
     >>> rank_propensities([[1.0, 0.0], [0.0, 1.0]], [[0.9, 0.1], [0.4, 0.6]], [0, 1])
     array([0.5, 0.5])
     >>> rank_propensities([[1.0, 0.0], [0.0, 1.0]], [[0.5, 0.5]], [0, 1], tie_order=[1, 0])
     array([0., 0.])
     """
-    ranks = drawn_ranks(norm, draws, order, tie_order)
-    share: Floats = (ranks == np.arange(ranks.shape[1])).mean(axis=0)
+    share: Floats = near_propensities(norm, draws, order, tie_order)[1]
     return share
 
 
-def drawn_ranks(
+def near_propensities(
     norm: npt.ArrayLike,
     draws: npt.ArrayLike,
     order: npt.ArrayLike,
     tie_order: npt.ArrayLike | Callable[[], Ints] | None = None,
-) -> Ints:
-    """(m, k) the 0-based rank of each shown document in each re-drawn ranking.
+) -> Floats:
+    """(3, k) P(document order[k] stands at rank k - 1, k, k + 1); as `rank_propensities`.
 
-    Arguments as in `rank_propensities`; `tie_order` may be a function, called only when scores
-    are equal.
-
-    >>> drawn_ranks([[1.0, 0.0], [0.0, 1.0]], [[0.9, 0.1], [0.4, 0.6]], [0, 1]).tolist()
-    [[0, 1], [1, 0]]
+    >>> near_propensities([[1.0, 0.0], [0.0, 1.0]], [[0.9, 0.1], [0.4, 0.6]], [0, 1]).tolist()
+    [[0.0, 0.5], [0.5, 0.5], [0.5, 0.0]]
     """
     shown = np.asarray(order, dtype=np.intp)
     scores = linear_scores(norm, draws)
+    best = np.sort(scores, axis=1)[:, ::-1][:, : len(shown) + 2]
+    if not (best[:, 1:] == best[:, :-1]).any():
+        return _by_score(scores[:, shown], best)
     if tie_order is None:
         tie_order = np.arange(scores.shape[1])
     ties = tie_order if callable(tie_order) else partial(np.asarray, tie_order)
-    if len(shown) <= _FEW:
-        return _by_counting(scores, shown, ties)
-    return _by_sorting(scores, shown, ties())
+    few = len(shown) <= _FEW
+    ranks = _by_counting(scores, shown, ties) if few else _by_sorting(scores, shown, ties())
+    near: Floats = (ranks - np.arange(len(shown)) == _NEAR).sum(axis=1) / len(scores)
+    return near
+
+
+def _by_score(own: Floats, best: Floats) -> Floats:
+    """Without equals a document stands at the rank that has its score: `best` (m, up to k + 2) are
+    the largest scores of each re-drawn ranking, descending.
+    """
+    draws, count = own.shape
+    at_rank = np.full((draws, count + 3), np.nan)  # from rank -1, where nothing stands
+    at_rank[:, 1 : 1 + best.shape[1]] = best
+    hits = np.array([own == at_rank[:, away : away + count] for away in range(3)])
+    near: Floats = hits.sum(axis=1) / draws
+    return near
 
 
 def _by_counting(scores: Floats, shown: Ints, ties: Callable[[], Ints]) -> Ints:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
+from itertools import islice
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -20,6 +22,7 @@ from desireline.errors import FieldError, Invalid
 T = TypeVar("T")
 _PATH = re.compile(r" - at `(?P<path>[^`]*)`$")
 _STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<place>\d+|\.\.\.)\]")
+_STRANGER = re.compile(r"unknown field `(?P<name>[^`]*)`")
 _MISSING = re.compile(r"missing required field `(?P<name>[^`]*)`")
 _REASONS = (
     ("Invalid enum value", "wrong_value"), ("` >", "wrong_value"), ("` <", "wrong_value"),
@@ -27,6 +30,15 @@ _REASONS = (
 )  # fmt: skip
 _UNBUILT = "`{}` is part of the published API but not available in this version"
 MOST_NAMES = 40
+MOST_ENTRIES = 2000  # of one list, looked at to explain what is wrong with it
+MOST_PLACES = 50  # of one answer: a body of unknown fields is not answered by a larger one
+SHOWN_NAMES = 12
+_WORDS = {
+    "str": "a text", "int": "a whole number", "float": "a number", "bool": "true or false",
+    "array": "a list", "object": "an object",
+}  # fmt: skip
+_KINDS = {str: "str", int: "int", float: "float", bool: "bool"}
+_PLURALS = {str: ("texts", '"text"'), int: ("whole numbers", "1, 2"), float: ("numbers", "0.5, 1")}
 # Known to the published API, without meaning here, whatever the request (retriever-api.md 5.9).
 _ELSEWHERE = frozenset({
     "marketplace_listing_id", "requires_subscription", "write_token", "consistency",
@@ -53,10 +65,10 @@ def convert(value: Any, struct: type[T], path: str = "$") -> T:
 
 
 def explain(value: Any, struct: Any, message: str, root: str = "$") -> Invalid:
-    """Why `value` does not fit `struct`: all unknown fields by path, and msgspec's
-    first complaint.
+    """Why `value` does not fit `struct`: unknown fields by path (the first `MOST_PLACES`), and
+    msgspec's first complaint.
     """
-    fields = list(_unknown(value, struct, root))
+    fields = list(islice(_unknown(value, struct, root), MOST_PLACES))
     if "unknown field" not in message or not fields:
         fields.append(_complaint(value, struct, message, root))
     first = fields[0]
@@ -88,11 +100,18 @@ def _complaint(value: Any, struct: Any, message: str, root: str) -> FieldError:
     missing = _MISSING.search(words)
     if missing:
         name = missing["name"]
-        return FieldError(f"{path}.{name}", "required_field", f"`{name}` is required")
+        return FieldError(
+            f"{path}.{name}", "required_field", f"`{name}` is required", _of_field(annotation, name)
+        )
+    stranger = _STRANGER.search(words)
+    if stranger:  # behind the entries that were looked at
+        struct = next((s for s in (_one_shape(o)[0] for o, _ in _options(annotation)) if s), owner)
+        name = stranger["name"]
+        return _refusal(struct, name, _types(struct), f"{path}.{name}")
     if "Invalid enum value" in words:
         return _not_a_choice(words, path, annotation, owner)
     code = next((code for mark, code in _REASONS if mark in words), "wrong_type")
-    return FieldError(path, code, words, _description(annotation))
+    return FieldError(path, code, words, _description(annotation) or expected(annotation))
 
 
 def _not_a_choice(words: str, path: str, annotation: Any, owner: Any) -> FieldError:
@@ -116,8 +135,7 @@ def _place(value: Any, annotation: Any, path: str) -> tuple[str, Any, Any]:
             annotation, value = values, value.get(name)
         elif name is not None and struct is not None:
             owner = struct
-            types = {field.encode_name: field.type for field in msgspec.structs.fields(struct)}
-            annotation = types.get(name)
+            annotation = _types(struct).get(name)
             value = value.get(name) if isinstance(value, dict) else None
         elif place is not None and place.isdigit() and isinstance(value, list):
             annotation, value = inner, value[int(place)]
@@ -134,10 +152,12 @@ def _fits(value: Any, annotation: Any) -> bool:
 
 
 def _unknown(value: Any, annotation: Any, path: str) -> Iterator[FieldError]:
-    """Every field of `value` that its struct does not have."""
+    """Every field of `value` that its struct does not have, in the first entries of long lists."""
+    if not isinstance(value, dict | list):
+        return
     struct, inner, values = _shape(annotation, value)
     if struct is not None and isinstance(value, dict):
-        known = {field.encode_name: field.type for field in msgspec.structs.fields(struct)}
+        known = _types(struct)
         for name, part in value.items():
             if name in known:
                 yield from _unknown(part, known[name], f"{path}.{name}")
@@ -148,10 +168,17 @@ def _unknown(value: Any, annotation: Any, path: str) -> Iterator[FieldError]:
         yield from _unknown(part, inner or values, path + place)
 
 
+@cache
+def _types(struct: Any) -> dict[str, Any]:
+    """Fields as they are sent, with their annotations."""
+    return {field.encode_name: field.type for field in msgspec.structs.fields(struct)}
+
+
 def _parts(value: Any, inner: Any, values: Any) -> Iterator[tuple[str, Any]]:
     """The entries of a list or an object whose shape is known, each with its place."""
     if inner is not None and isinstance(value, list):
-        yield from ((f"[{place}]", part) for place, part in enumerate(value))
+        entries = enumerate(value[:MOST_ENTRIES])
+        yield from ((f"[{place}]", part) for place, part in entries)
     elif values is not None and isinstance(value, dict):
         yield from ((f".{name}", part) for name, part in value.items())
 
@@ -191,6 +218,87 @@ def _options(annotation: Any, metas: tuple[Any, ...] = ()) -> list[tuple[Any, tu
         options = [part for part in arguments if part is not NoneType]
         return [found for option in options for found in _options(option, metas)]
     return [(annotation, metas)]
+
+
+def expected(annotation: Any) -> str:
+    """What to send where a type stands, with an example where it says more; "" for any value.
+
+    >>> expected(list[str] | None)
+    'send a list of texts, e.g. ["text"]'
+    >>> expected(Annotated[int, msgspec.Meta(ge=1, le=500)])
+    'send a whole number, 1 to 500'
+    """
+    found = [_sent(option, metas) for option, metas in _options(annotation)]
+    words = list(dict.fromkeys(each for each in found if each))
+    return f"send {' or '.join(words)}" if words and len(words) == len(set(found)) else ""
+
+
+def expected_of(message: str) -> str:
+    """The same from msgspec's complaint alone, where the type is not at hand.
+
+    >>> expected_of("Expected `int`, got `str`")
+    'send a whole number'
+    """
+    named = re.search(r"Expected `([^`]*)`", message)
+    kinds = named[1].split(" | ") if named else []
+    words = [_WORDS[kind] for kind in kinds if kind in _WORDS]
+    return f"send {' or '.join(words)}" if words else ""
+
+
+def _sent(option: Any, metas: tuple[Any, ...]) -> str:
+    """One alternative in words, "" when it says nothing."""
+    if _literals(option):
+        return f"one of: {', '.join(map(str, _literals(option)))}"
+    if option in _KINDS:
+        return _WORDS[_KINDS[option]] + _range(metas)
+    struct, inner, values = _one_shape(option)
+    if struct is not None:
+        return f"an object with: {_first_names(struct)}"
+    if inner is not None:
+        return _listed(inner)
+    return "an object" if values is not None or option is dict else ""
+
+
+def _listed(inner: Any) -> str:
+    (option, _), *others = _options(inner)
+    if option in _PLURALS and not others:
+        words, example = _PLURALS[option]
+        return f"a list of {words}, e.g. [{example}]"
+    struct = _one_shape(option)[0]
+    return f"a list of objects with: {_first_names(struct)}" if struct else "a list"
+
+
+def _first_names(struct: Any) -> str:
+    """The fields of a struct, required ones first."""
+    fields = sorted(msgspec.structs.fields(struct), key=lambda field: not field.required)
+    names = [field.encode_name for field in fields]
+    return ", ".join(names[:SHOWN_NAMES]) + (", …" if len(names) > SHOWN_NAMES else "")
+
+
+def _range(metas: tuple[Any, ...]) -> str:
+    """The bounds of a number.
+
+    >>> _range((msgspec.Meta(ge=0, le=1),)), _range((msgspec.Meta(gt=0),)), _range(())
+    (', 0 to 1', ', above 0', '')
+    """
+    limits = {
+        name: getattr(meta, name)
+        for meta in metas for name in ("ge", "gt", "le") if getattr(meta, name, None) is not None
+    }  # fmt: skip
+    low = f"above {limits['gt']}" if "gt" in limits else str(limits.get("ge", ""))
+    high = limits.get("le")
+    if low and high is not None:
+        return f", {low}, at most {high}" if "gt" in limits else f", {low} to {high}"
+    words = (f"at least {low}" if "ge" in limits else low) if low else high and f"at most {high}"
+    return f", {words}" if words else ""
+
+
+def _of_field(struct: Any, name: str) -> str:
+    """What to send for a field of a struct that was left out."""
+    found = next((s for s in (_one_shape(o)[0] for o, _ in _options(struct)) if s), None)
+    fields = msgspec.structs.fields(found) if found else ()
+    annotation = next((field.type for field in fields if field.encode_name == name), Any)
+    return _description(annotation) or expected(annotation)
 
 
 def _literals(option: Any) -> tuple[Any, ...]:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from desireline.core.recipe import Recipe
+from desireline.types.catalog import PublicationRecord
 from desireline.types.learning import LearningConfig, Rollout
 from desireline.types.retriever import Retriever
 
@@ -31,6 +32,7 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
     snapshot_id: int
     rewards: Mapping[str, float]
     rewards_version: int = 0
+    publication: PublicationRecord | None = None
 
     @property
     def learning(self) -> LearningConfig:

@@ -20,7 +20,7 @@ from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 
 from desireline.core import times
-from desireline.errors import Invalid, NotAvailable, invalid
+from desireline.errors import Invalid, NotAvailable, invalid, not_available
 
 MAX_TEMPLATE = 4_000
 MAX_OUTPUT = 10_000
@@ -51,6 +51,9 @@ _FAILURES = (
 _FUNCTIONS = ("max", "min", "abs", "round", "ceil", "floor", "utc_now", "time_ago")
 
 
+MOST_NAMED = 20  # inputs in a hint
+
+
 class Missing(Invalid):
     """A template reads an input that was not given; `name` says which."""
 
@@ -58,6 +61,16 @@ class Missing(Invalid):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"the input {name!r} is missing", hint=f"send inputs.{name}")
+        self.name = name
+
+
+class TooLong(Invalid):
+    """A value that a template reads is a longer text than `MAX_OUTPUT`; `name` is what it read."""
+
+    code = "too_long"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"`{name}` has more than {MAX_OUTPUT:,} characters", hint="shorten it")
         self.name = name
 
 
@@ -77,7 +90,8 @@ def render(
     `time_ago(days=, hours=, minutes=, seconds=)`, which give ISO 8601 times.
 
     Raises `Missing` when an input is absent (`default(...)` and conditions may ask for it),
-    `errors.Invalid` (`invalid_template`) at `path` for anything the sandbox refuses.
+    `errors.Invalid` (`too_long`) at `$.inputs.NAME` for an input of more than `MAX_OUTPUT`
+    characters, `errors.Invalid` (`invalid_template`) at `path` for anything the sandbox refuses.
 
     >>> render("{{INPUT.n}}", {"n": 3}), render("top {{ input.n + 1 }}", {"n": 3})
     (3, 'top 4')
@@ -95,13 +109,27 @@ def render(
     try:
         return _lone(compiled, values) if lone else _text(compiled, values)
     except Missing as error:
+        error.hint = f"{error.hint}; {came(inputs)}"
         where = invalid(path, error.code, error.message, error.hint)
         error.fields = where.fields
         raise
+    except TooLong as error:
+        at = f"$.inputs.{error.name}" if isinstance(inputs.get(error.name), str) else path
+        raise invalid(at, error.code, error.message, error.hint) from error
     except Invalid as error:
         raise _refused(path, error.message) from error
     except _FAILURES as error:
         raise _refused(path, f"the template can't be computed: {error}"[:300]) from error
+
+
+def came(inputs: Mapping[str, Any]) -> str:
+    """Which inputs were sent, for whoever misses one.
+
+    >>> came({"qurey": "lamp"}), came({})
+    ('inputs has: qurey', 'inputs is empty')
+    """
+    names = ", ".join(sorted(inputs)[:MOST_NAMED])
+    return f"inputs has: {names}" if names else "inputs is empty"
 
 
 def check(template: str, path: str = "$") -> None:
@@ -143,7 +171,10 @@ class _Sandbox(SandboxedEnvironment):
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         if isinstance(obj, Mapping) and isinstance(argument, str) and argument in obj:
-            return _bounded(obj[argument])
+            value = obj[argument]
+            if isinstance(value, str) and len(value) > MAX_OUTPUT:
+                raise TooLong(argument)
+            return _bounded(value)
         if isinstance(obj, list | tuple | str) and isinstance(argument, int | slice):
             try:
                 return _bounded(obj[argument])
@@ -208,9 +239,7 @@ def _compiled(template: str, path: str) -> tuple[bool, jinja2.Template]:
     try:
         return _compile(template)
     except NotAvailable as error:
-        raise NotAvailable(
-            error.message, fields=invalid(path, error.code, error.message).fields
-        ) from error
+        raise not_available(path, error.message, error.hint) from error
     except Invalid as error:
         raise _refused(path, error.message) from error
     except jinja2.TemplateSyntaxError as error:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from desireline.errors import invalid
 
+HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _FULL_DATE = re.compile(r"\d{4}-?\d{2}-?\d{2}([Tt ].+)?", re.ASCII)
@@ -44,6 +45,18 @@ def from_row_time(text: str) -> int:
     1700000000123
     """
     return (datetime.fromisoformat(text).replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND
+
+
+def moment(said: str, now_ms: int, path: str) -> tuple[int, bool]:
+    """When it happened, in ms, never later than now ("" = now); and whether later was said.
+
+    >>> moment("2023-11-14", 1_800_000_000_000, "$"), moment("2023-11-14", 5, "$")
+    ((1699920000000, False), (5, True))
+    """
+    if not said:
+        return now_ms, False
+    ms = parse_iso(said, path)
+    return min(ms, now_ms), ms > now_ms
 
 
 def parse_iso(text: str, path: str = "$") -> int:

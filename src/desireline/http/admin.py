@@ -16,6 +16,10 @@ from desireline.http.body import Wire
 from desireline.http.caller import admitted
 
 AnyRequest = Request[Any, Any, Any]
+DISK_FULL = (
+    "the disk refused the last write: interactions are answered 507 and nothing is learned;"
+    " free disk space below the data directory (no restart is needed)"
+)
 
 
 class FlushRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -41,11 +45,15 @@ async def healthz() -> dict[str, str]:
 
 
 @get("/readyz", include_in_schema=False)
-async def readyz(request: AnyRequest) -> dict[str, str]:
-    """Requests are served (503 while starting or stopping)."""
+async def readyz(request: AnyRequest) -> dict[str, Any]:
+    """Requests are served (503 while starting or stopping).
+
+    With a full disk searches are still answered, so that is a warning, not a 503.
+    """
     if not getattr(request.app.state, "ready", False):
         raise Unavailable("not ready: starting or draining", code="not_ready")
-    return {"status": "ready"}
+    failing = request.app.state.system.intake.is_failing
+    return {"status": "ready", "warnings": [DISK_FULL] if failing else []}
 
 
 @get("/metrics", media_type=MediaType.TEXT, include_in_schema=False)

@@ -14,16 +14,30 @@ from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 
 from desireline.http import (
+    ad_hoc,
     admin,
+    batch,
     collections,
     documents,
     execute,
+    executions,
+    explain,
+    fuse,
     interactions,
     learned_fusion,
+    learning_reports,
+    lookup,
+    namespaces,
+    not_offered,
     openapi,
     pages,
+    public,
+    publish,
     retrievers,
+    stages,
+    tasks,
 )
+from desireline.http.caller import keyed
 from desireline.http.front import App, Front
 from desireline.http.problems import HANDLERS as PROBLEMS
 from desireline.http.strict import refuse_unread
@@ -55,10 +69,15 @@ def create_app(settings: Settings, life: Life) -> App:
     litestar = Litestar(
         route_handlers=[
             *admin.HANDLERS, *interactions.HANDLERS, *retrievers.HANDLERS, *execute.HANDLERS,
+            *executions.HANDLERS, *fuse.HANDLERS, *batch.HANDLERS, *explain.HANDLERS,
+            *ad_hoc.HANDLERS, *stages.HANDLERS,
             *learned_fusion.HANDLERS, *collections.HANDLERS, *documents.HANDLERS,
-            *pages.HANDLERS, openapi.openapi_json,
+            *namespaces.HANDLERS, *publish.HANDLERS, *public.HANDLERS, *learning_reports.HANDLERS,
+            *lookup.HANDLERS, *not_offered.HANDLERS, *tasks.HANDLERS, *pages.HANDLERS,
+            openapi.openapi_json,
         ],
         exception_handlers=PROBLEMS,
+        guards=[keyed],
         before_request=refuse_unread,
         cors_config=CORSConfig(
             allow_origins=list(settings.cors_origins), allow_methods=METHODS,  # type: ignore[arg-type]

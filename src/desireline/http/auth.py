@@ -6,14 +6,14 @@ book that wiring hands over, an in-memory copy of the catalogue's keys.
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any, Protocol
 
 import msgspec
 
+from desireline.core.keys import secret_hash
 from desireline.errors import Forbidden, NotFound, Unauthorized
 
-SCOPES = ("admin", "write", "read", "ingest")
+MAKE_KEY = "`desireline keys create --data DIR`"
 _RANK = {"read": ("read", "write", "admin"), "write": ("write", "admin"), "admin": ("admin",),
          "ingest": ("ingest", "write", "admin")}  # fmt: skip
 
@@ -52,16 +52,10 @@ def caller_of(scope: Any, book: KeyBook, needs: str) -> Caller:
 
     Raises Unauthorized, Forbidden, or NotFound for a namespace that does not exist.
     """
-    headers = dict(scope["headers"])
-    wanted = headers.get(b"x-namespace", b"").decode("latin-1")
-    if not book.any_keys():
-        return Caller(_namespace(book, wanted or "default"))
-    scheme, _, secret = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-    if scheme.lower() != "bearer" or not secret:
-        raise Unauthorized("this server needs a key", hint="send `Authorization: Bearer <key>`")
-    key = book.key(hashlib.sha256(secret.strip().encode()).hexdigest())
+    wanted = dict(scope["headers"]).get(b"x-namespace", b"").decode("latin-1")
+    key = key_of(scope, book)
     if key is None:
-        raise Unauthorized("unknown key", hint="create one with `desireline keys create`")
+        return Caller(_namespace(book, wanted or "default"))
     if key.scope not in _RANK[needs]:
         raise Forbidden(
             f"this key has scope `{key.scope}`, the route needs `{needs}`", code="scope",
@@ -76,13 +70,26 @@ def caller_of(scope: Any, book: KeyBook, needs: str) -> Caller:
     return Caller(namespace, key.key_id, key.scope)
 
 
+def key_of(scope: Any, book: KeyBook) -> KeyLike | None:
+    """The live key an ASGI request brings; None where there are no keys. Raises Unauthorized."""
+    if not book.any_keys():
+        return None
+    headers = dict(scope["headers"])
+    scheme, _, secret = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+    if scheme.lower() != "bearer" or not secret:
+        hint = f"send `Authorization: Bearer <key>`; make one with {MAKE_KEY}"
+        raise Unauthorized("this server needs a key", hint=hint)
+    key = book.key(secret_hash(secret.strip()))
+    if key is None:
+        raise Unauthorized("unknown key", hint=f"make one with {MAKE_KEY}")
+    return key
+
+
 def _namespace(book: KeyBook, wanted: str) -> str:
     found = book.namespace(wanted)
     if found is None:
         raise NotFound(
-            f"there is no namespace `{wanted}`",
-            code="namespace_not_found",
+            resource="namespace", reference=wanted, code="namespace_not_found",
             hint="leave X-Namespace out to use your key's default namespace",
-            details={"resource": "namespace", "id": wanted},
-        )
+        )  # fmt: skip
     return found

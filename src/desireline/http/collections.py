@@ -8,7 +8,7 @@ from litestar import Request, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 
 from desireline.http.body import Wire
-from desireline.http.caller import admitted
+from desireline.http.caller import admitted, collection_of
 from desireline.http.conversion import with_wire_id
 from desireline.http.wire.collections import (
     CollectionOut,
@@ -74,8 +74,7 @@ def _page(request: AnyRequest, asked: ListRequest) -> CollectionsPage:
 @get("/v1/collections/{collection:str}")
 async def get_collection(request: AnyRequest, collection: FromPath[str]) -> CollectionOut:
     """One collection, by id or name."""
-    system, caller = admitted(request, "read")
-    return out(system, system.live.collection(caller.namespace, collection))
+    return out(*collection_of(request, collection, "read"))
 
 
 @patch("/v1/collections/{collection:str}", dto=Wire[UpdateCollection], return_dto=None)
@@ -83,8 +82,7 @@ async def update_collection(
     request: AnyRequest, collection: FromPath[str], data: JSONBody[UpdateCollection]
 ) -> CollectionOut:
     """Change name, description, metadata, or the feature registry (then a new index is built)."""
-    system, caller = admitted(request, "write")
-    found = system.live.collection(caller.namespace, collection)
+    system, found = collection_of(request, collection, "write")
     check_name(data.collection_name, "$.collection_name")
     changed = await system.corpus.update(
         found, collection_name=data.collection_name, description=data.description,
@@ -98,8 +96,7 @@ async def update_collection(
 @delete("/v1/collections/{collection:str}", status_code=200)
 async def delete_collection(request: AnyRequest, collection: FromPath[str]) -> Deleted:
     """Delete a collection with its documents."""
-    system, caller = admitted(request, "write")
-    found = system.live.collection(caller.namespace, collection)
+    system, found = collection_of(request, collection, "write")
     await system.corpus.delete(found)
     return Deleted(message=f"collection `{found.collection_name}` deleted")
 

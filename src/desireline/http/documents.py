@@ -11,7 +11,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from desireline.core import filters
 from desireline.errors import invalid
 from desireline.http.body import Wire, loads
-from desireline.http.caller import admitted
+from desireline.http.caller import collection_of
 from desireline.http.conversion import document_out
 from desireline.http.wire.collections import (
     DocumentResult,
@@ -47,8 +47,7 @@ async def upsert_documents(
     request: AnyRequest, collection: FromPath[str], data: JSONBody[UpsertDocuments]
 ) -> Upserted:
     """Insert or replace documents; one bad document never refuses its neighbours."""
-    system, caller = admitted(request, "write")
-    found = system.live.collection(caller.namespace, collection)
+    system, found = collection_of(request, collection, "write")
     return upserted(await system.corpus.upsert(found, data.documents))
 
 
@@ -57,8 +56,7 @@ async def update_documents(
     request: AnyRequest, collection: FromPath[str], data: JSONBody[UpdateDocuments]
 ) -> Upserted:
     """Change some fields of documents; null removes a field."""
-    system, caller = admitted(request, "write")
-    found = system.live.collection(caller.namespace, collection)
+    system, found = collection_of(request, collection, "write")
     if not data.updates:
         raise invalid("$.updates", "empty", "`updates` is empty", "send at least one")
     return upserted(await system.corpus.patch(found, data.updates))
@@ -84,8 +82,7 @@ async def get_documents(
 
 
 def _page(request: AnyRequest, name: str, asked: ListDocuments) -> DocumentsPage:
-    system, caller = admitted(request, "read")
-    found = system.live.collection(caller.namespace, name)
+    system, found = collection_of(request, name, "read")
     where = None
     if asked.filters is not None:
         where = filters.bare_collections(filters.parse(asked.filters, "$.filters"))
@@ -108,8 +105,7 @@ async def get_document(
     request: AnyRequest, collection: FromPath[str], document_id: FromPath[str]
 ) -> dict[str, Any]:
     """One document."""
-    system, caller = admitted(request, "read")
-    found = system.live.collection(caller.namespace, collection)
+    system, found = collection_of(request, collection, "read")
     return document_out(system.corpus.get(found, document_id.removeprefix("/")))
 
 
@@ -118,13 +114,14 @@ async def update_document(
     request: AnyRequest, collection: FromPath[str], document_id: FromPath[str]
 ) -> dict[str, Any]:
     """Change some fields of one document; null removes a field."""
-    system, caller = admitted(request, "write")
-    found = system.live.collection(caller.namespace, collection)
+    system, found = collection_of(request, collection, "write")
     wanted = document_id.removeprefix("/")
     system.corpus.get(found, wanted)
     fields = loads(await request.body())
     if not isinstance(fields, dict):
-        raise invalid("$", "wrong_type", "the body must be an object of fields")
+        raise invalid(
+            "$", "wrong_type", "the body must be an object of fields", 'send {"title": "new title"}'
+        )
     if fields.get("document_id", wanted) != wanted:
         raise invalid(
             "$.document_id", "contradiction", "an id cannot be changed",
@@ -144,8 +141,7 @@ async def delete_document(
     request: AnyRequest, collection: FromPath[str], document_id: FromPath[str]
 ) -> Deleted:
     """Delete one document; deleting it again is no error."""
-    system, caller = admitted(request, "write")
-    found = system.live.collection(caller.namespace, collection)
+    system, found = collection_of(request, collection, "write")
     removed = await system.corpus.remove(found, [document_id.removeprefix("/")])
     return Deleted(message="deleted" if removed else "there was no such document")
 

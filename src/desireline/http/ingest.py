@@ -16,7 +16,8 @@ import msgspec
 
 from desireline.errors import DesirelineError, FieldError, Invalid, invalid
 from desireline.http.body import decode, unreadable
-from desireline.http.wire.interactions import MOST_ROWS, BatchEnvelope, InteractionRequest
+from desireline.http.wire.common import MOST_ROWS
+from desireline.http.wire.interactions import BatchEnvelope, InteractionRequest
 from desireline.steps.capture import Sent
 
 Raw = bytes | msgspec.Raw
@@ -55,8 +56,9 @@ def idempotency_key(scope: Any) -> str:
     key = header(scope, b"idempotency-key").strip()
     if len(key) > 255:
         raise invalid(
-            "$.headers.Idempotency-Key", "too_long", "Idempotency-Key has more than 255 characters"
-        )
+            "$.headers.Idempotency-Key", "too_long", "Idempotency-Key has more than 255 characters",
+            "send a shorter one, such as a UUID",
+        )  # fmt: skip
     return key
 
 

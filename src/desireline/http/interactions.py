@@ -1,4 +1,4 @@
-"""Interactions: create, batch, list, get, delete.
+"""Interactions: create, batch, list, get, delete, delete all of a user.
 
 Routes that ingest are plain ASGI on raw bytes; `TWINS` are their typed doubles, made for the
 OpenAPI document and never called. Knows the wire and the capture step.
@@ -20,7 +20,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from desireline.core.ids import strip
 from desireline.core.shapes import explain
-from desireline.errors import NotAvailable, NotFound
+from desireline.errors import NotFound, invalid
 from desireline.http.auth import caller_of
 from desireline.http.body import Wire, decode
 from desireline.http.ingest import (
@@ -32,25 +32,26 @@ from desireline.http.ingest import (
     rows_of,
     sent_of,
 )
+from desireline.http.wire.common import Paging, Place
 from desireline.http.wire.interactions import (
     BatchAnswer,
     BatchRequest,
+    DeleteInteractionsRequest,
     InteractionDeleted,
     InteractionOut,
     InteractionRequest,
     InteractionsPage,
     ListInteractionsRequest,
-    Paging,
-    Place,
+    UserErased,
 )
 
 PATH = "/v1/retrievers/interactions"
-T = TypeVar("T", bound=Paging)
+T = TypeVar("T")
 
 
 @asgi(PATH, copy_scope=False)
 async def interactions(scope: Any, receive: Any, send: Any) -> None:
-    """Create one (POST) or list (GET): one path, so one raw handler."""
+    """Create one (POST), list (GET), delete a user's (DELETE): one path, so one raw handler."""
     system = scope["litestar_app"].state.system
     if scope["method"] == "POST":
         answer: Any = await _create(system, scope, await body_of(receive))
@@ -59,11 +60,8 @@ async def interactions(scope: Any, receive: Any, send: Any) -> None:
         asked = _from_query(ListInteractionsRequest, query_of(scope, ["interaction_type"]))
         answer = await _page(system, caller.namespace, asked, asked)
     elif scope["method"] == "DELETE":
-        caller_of(scope, system.keys, "write")
-        raise NotAvailable(
-            "deleting the interactions of a user is not available in this version",
-            hint=f"delete them one by one: DELETE {PATH}/{{id}}",
-        )
+        caller = caller_of(scope, system.keys, "write")
+        answer = await _delete_of_user(system, caller.namespace, scope, await body_of(receive))
     else:
         raise MethodNotAllowedException()
     await respond(send, answer)
@@ -132,6 +130,13 @@ async def _create(system: Any, scope: Any, body: bytes) -> InteractionOut:
     sent = decode(body, InteractionRequest).to_noun()
     receipt = await system.capture.create(caller.namespace, sent, idempotency_key(scope))
     return InteractionOut.of(receipt.row, deduplicated=receipt.deduplicated)
+
+
+async def _delete_of_user(system: Any, namespace: str, scope: Any, body: bytes) -> UserErased:
+    if body.strip() != b"{}":  # what the door makes of an absent one
+        raise invalid("$", "unknown_field", "this route takes no body", "send ?user_id=…")
+    whose = _from_query(DeleteInteractionsRequest, query_of(scope)).user_id
+    return UserErased.of(whose, await system.readings.delete_user(namespace, whose))
 
 
 async def _page(
@@ -225,8 +230,15 @@ async def list_interactions_twin(
     raise NotImplementedError
 
 
+@delete(PATH, status_code=200)
+async def delete_interactions_twin(user_id: FromQuery[str]) -> UserErased:
+    """Delete all interactions of a user and what they taught; again finds none. The receipt."""
+    raise NotImplementedError
+
+
 TWINS: list[HTTPRouteHandler] = [
     create_interaction_twin,
     create_interactions_twin,
     list_interactions_twin,
+    delete_interactions_twin,
 ]

@@ -1,17 +1,29 @@
-"""The two pages served without a build: the start page and the route browser at `/docs`.
+"""What a browser is served: the dashboard at `/` where it was built, the route browser at `/docs`.
 
-Self-contained HTML with a strict content security policy; `docs.js` reads `/openapi.json`.
+Without a build `/` is a start page. Files of our own only, under a strict content security policy;
+names below `/assets` that carry a hash are kept for ever. Knows nothing of what the pages ask for.
 """
 
 from __future__ import annotations
 
+import gzip
+from functools import lru_cache
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from litestar import MediaType, Request, Response, get
+from litestar.params import FromPath
+
+from desireline.errors import NotFound
 
 _FILES = Path(__file__).parent / "static"
+_BUILT = Path(__file__).parent / "dashboard"
+_TYPES = {
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+}
 _POLICY = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "connect-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'",
@@ -26,8 +38,11 @@ def _file(name: str, media_type: str) -> Response[bytes]:
 
 @get("/", media_type=MediaType.HTML, include_in_schema=False, sync_to_thread=False)
 def start(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """What this server is, and where to go from here, with its own address in the examples."""
-    page = _file("start.html", "text/html; charset=utf-8")
+    """The dashboard. Not built: what this server is, with its own address in the examples."""
+    if (_BUILT / "index.html").is_file():
+        built = (_BUILT / "index.html").read_bytes()
+        return Response(built, media_type="text/html", headers=_POLICY)
+    page = _file("start.html", "text/html")
     here = escape(request.headers.get("host", "localhost:8080")).encode()
     page.content = page.content.replace(b"localhost:8080", here)
     return page
@@ -36,19 +51,46 @@ def start(request: Request[Any, Any, Any]) -> Response[bytes]:
 @get("/docs", media_type=MediaType.HTML, include_in_schema=False, sync_to_thread=False)
 def docs() -> Response[bytes]:
     """Every route with its shapes."""
-    return _file("docs.html", "text/html; charset=utf-8")
+    return _file("docs.html", "text/html")
 
 
 @get("/assets/docs.js", include_in_schema=False, sync_to_thread=False)
 def docs_script() -> Response[bytes]:
     """Draws the route browser."""
-    return _file("docs.js", "text/javascript; charset=utf-8")
+    return _file("docs.js", "text/javascript")
 
 
 @get("/assets/page.css", include_in_schema=False, sync_to_thread=False)
 def style() -> Response[bytes]:
     """The look of both pages."""
-    return _file("page.css", "text/css; charset=utf-8")
+    return _file("page.css", "text/css")
 
 
-HANDLERS = [start, docs, docs_script, style]
+@get("/assets/{name:str}", include_in_schema=False, sync_to_thread=False)
+def asset(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
+    """A part of the dashboard. Raises NotFound."""
+    found = _BUILT / "assets" / name
+    if found.suffix not in _TYPES or found.parent != _BUILT / "assets" or not found.is_file():
+        raise NotFound(
+            f"there is no `/assets/{name}`", resource="asset", reference=name,
+            hint="load the page anew: it was built again",
+        )  # fmt: skip
+    plain, packed = _read(found)
+    headers = {
+        **_POLICY, "cache-control": "public, max-age=31536000, immutable",
+        "vary": "accept-encoding",
+    }  # fmt: skip
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        headers["content-encoding"] = "gzip"
+        plain = packed
+    return Response(plain, media_type=_TYPES[found.suffix], headers=headers)
+
+
+@lru_cache(maxsize=32)
+def _read(file: Path) -> tuple[bytes, bytes]:
+    """A file, and the same compressed; a hashed name never changes what it means."""
+    plain = file.read_bytes()
+    return plain, gzip.compress(plain, mtime=0)
+
+
+HANDLERS = [start, docs, docs_script, style, asset]

@@ -16,6 +16,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap
 
+from desireline.core.shapes import expected, expected_of
 from desireline.errors import DesirelineError, FieldError, Invalid, StorageFull, Unavailable
 
 logger = structlog.get_logger("desireline.http")
@@ -73,52 +74,67 @@ def headers_of(error: DesirelineError) -> dict[str, str]:
     return {"www-authenticate": "Bearer"} if error.status == 401 else {}
 
 
-def to_error(exception: Exception) -> DesirelineError:
-    """Any exception as one of ours."""
+def to_error(exception: Exception, handler: Any = None) -> DesirelineError:
+    """Any exception as one of ours; `handler` is the route's, whose parameters it may be about."""
     if isinstance(exception, DesirelineError):
         return exception
     if isinstance(exception, HTTPException):
-        return _from_http(exception)
+        return _from_http(exception, handler)
     return DesirelineError(
         "something broke inside desireline",
         hint="the server's log has the traceback under this request_id; please report it",
     )
 
 
-def _from_http(exception: HTTPException) -> DesirelineError:
+def _from_http(exception: HTTPException, handler: Any) -> DesirelineError:
     status = 400 if exception.status_code == 500 else exception.status_code
     kind, code = _PLAIN.get(status, ("BadRequestError", "bad_request"))
     if status == 400:
-        return _query_error(exception)
+        return _query_error(exception, handler)
     error = DesirelineError(exception.detail or kind, code=code)
     error.status, error.type = status, kind
     return error
 
 
-def _routed(error: DesirelineError, method: str, path: str) -> None:
+def _routed(error: DesirelineError, method: str, path: str, allowed: str) -> None:
     """Words for a route that is not there, or not under this method."""
     if error.code == "no_such_route":
         error.message = f"there is no route {method} {path}"
         error.hint = "see /docs for all routes of this version"
     elif error.code == "method_not_allowed":
         error.message = f"{method} is not allowed at {path}"
-        error.hint = "see /docs for the methods of this route"
+        error.hint = f"send {allowed}" if allowed else "see /docs for the methods of this route"
 
 
-def _query_error(exception: HTTPException) -> DesirelineError:
+def _query_error(exception: HTTPException, handler: Any) -> DesirelineError:
     """Litestar's complaint about a query or path parameter, by name."""
     extra = exception.extra if isinstance(exception.extra, list) else []
     fields = tuple(
-        FieldError(f"{_source(part)}.{part.get('key', '')}", _code(part), str(part["message"]))
+        FieldError(
+            f"{_source(part)}.{part.get('key', '')}",
+            _code(part),
+            str(part["message"]),
+            _taken(str(part.get("key", "")), handler) or expected_of(str(part["message"])),
+        )
         for part in extra
         if isinstance(part, dict) and part.get("message")
     )
     if fields:
         first = fields[0]
-        return Invalid(f"{first.message} at {first.path}", code=first.code, fields=fields)
+        return Invalid(
+            f"{first.message} at {first.path}", code=first.code, hint=first.hint, fields=fields
+        )
     error = DesirelineError(exception.detail or "bad request", code="bad_request")
     error.status, error.type = 400, "BadRequestError"
     return error
+
+
+def _taken(name: str, handler: Any) -> str:
+    """What a query or path parameter takes, as its route declares it; "" for any text."""
+    signature = getattr(handler, "parsed_fn_signature", None)
+    found = signature.parameters.get(name) if signature else None
+    words = expected(found.annotation) if found else ""
+    return "" if words == "send a text" else words
 
 
 def _source(part: dict[str, Any]) -> str:
@@ -129,13 +145,17 @@ def _code(part: dict[str, Any]) -> str:
     words = str(part["message"])
     if "Missing required" in words:
         return "required_field"
-    return "wrong_value" if "` >" in words or "` <" in words else "wrong_type"
+    marks = ("` >", "` <", "Invalid enum value")
+    return "wrong_value" if any(mark in words for mark in marks) else "wrong_type"
 
 
 def answer(request: Request[Any, Any, Any], exception: Exception) -> Response[bytes]:
     """The response to any exception (Litestar's exception handler)."""
-    error = to_error(exception)
-    _routed(error, str(request.method), request.url.path)
+    error = to_error(exception, request.scope.get("route_handler"))
+    kept = _kept_headers(exception)
+    methods = set(kept.get("Allow", "").replace(" ", "").split(",")) - {"HEAD", "OPTIONS"}
+    allowed = " or ".join(sorted(methods))
+    _routed(error, str(request.method), request.url.path, allowed)
     request_id = str(request.scope.get("request_id", ""))
     if error.status >= 500 and not isinstance(error, Unavailable | StorageFull):
         logger.error("request failed", path=request.url.path, exc_info=exception)
@@ -143,14 +163,15 @@ def answer(request: Request[Any, Any, Any], exception: Exception) -> Response[by
         msgspec.json.encode(envelope(error, request_id)),
         status_code=error.status,
         media_type="application/json",
-        headers={**_kept_headers(exception), **headers_of(error)},
+        headers={**kept, **headers_of(error)},
     )
 
 
 def _kept_headers(exception: Exception) -> dict[str, str]:
     """`Allow` of a 405."""
     sent = (getattr(exception, "headers", None) or {}) if exception else {}
-    return {name: value for name, value in sent.items() if name.lower() == "allow"}
+    found = [value for name, value in sent.items() if name.lower() == "allow"]
+    return {"Allow": found[0]} if found else {}
 
 
 HANDLERS: ExceptionHandlersMap = {HTTPException: answer, Exception: answer}

@@ -10,7 +10,7 @@ from litestar.params import FromPath, JSONBody
 
 from desireline.errors import invalid
 from desireline.http.body import Wire
-from desireline.http.caller import admitted
+from desireline.http.caller import admitted, retriever_of
 from desireline.http.conversion import retriever_out, version_out
 from desireline.http.wire.common import (
     Deleted,
@@ -29,20 +29,13 @@ from desireline.http.wire.retrievers import (
     RetrieverPatched,
     RetrieversPage,
     RetrieverVersions,
-    Stage,
 )
 
 AnyRequest = Request[Any, Any, Any]
 
 
-def _stages(sent: list[Stage]) -> list[dict[str, Any]]:
-    return [
-        {key: value for key, value in msgspec.to_builtins(stage).items() if value is not None}
-        for stage in sent
-    ]
-
-
-def _schema(sent: dict[str, InputField] | None) -> dict[str, Any] | None:
+def schema_in(sent: dict[str, InputField] | None) -> dict[str, Any] | None:
+    """An input schema as sent. Raises Invalid for a type that is none."""
     if sent is None:
         return None
     for name, field in sent.items():
@@ -61,9 +54,9 @@ async def create_retriever(request: AnyRequest, data: JSONBody[CreateRetriever])
     system, caller = admitted(request, "write")
     check_name(data.retriever_name, "$.retriever_name")
     served = await system.retrievers.create(
-        caller.namespace, data.retriever_name, _stages(data.stages),
+        caller.namespace, data.retriever_name, data.stages,
         description=data.description or "", collection_identifiers=data.identifiers() or (),
-        input_schema=_schema(data.input_schema), tags=data.tags or (),
+        input_schema=schema_in(data.input_schema), tags=data.tags or (),
         metadata=data.metadata or {}, display_config=data.display_config,
         budget_limits=data.budget_limits,
     )  # fmt: skip
@@ -108,8 +101,7 @@ def _page(request: AnyRequest, asked: ListRequest) -> RetrieversPage:
 @get("/v1/retrievers/{retriever:str}")
 async def get_retriever(request: AnyRequest, retriever: FromPath[str]) -> RetrieverOut:
     """One retriever, by id or name."""
-    system, caller = admitted(request, "read")
-    served = system.live.retriever(caller.namespace, retriever)
+    system, _, served = retriever_of(request, retriever, "read")
     return retriever_out(served, system.retrievers.warnings(served))
 
 
@@ -118,25 +110,22 @@ async def patch_retriever(
     request: AnyRequest, retriever: FromPath[str], data: JSONBody[PatchRetriever]
 ) -> RetrieverPatched:
     """Change a retriever. A `feature_search` stage without `searches` is merged by its name."""
-    system, caller = admitted(request, "write")
-    served = system.live.retriever(caller.namespace, retriever)
+    system, _, served = retriever_of(request, retriever, "write")
     check_name(data.retriever_name, "$.retriever_name")
     given = {
         "retriever_name": data.retriever_name, "description": data.description,
-        "collection_identifiers": data.identifiers(), "input_schema": _schema(data.input_schema),
+        "collection_identifiers": data.identifiers(), "input_schema": schema_in(data.input_schema),
         "tags": data.tags, "metadata": data.metadata, "display_config": data.display_config,
     }  # fmt: skip
     changes = {key: value for key, value in given.items() if value is not None}
-    stages = None if data.stages is None else _stages(data.stages)
-    after = await system.retrievers.patch(served, stages, changes)
+    after = await system.retrievers.patch(served, data.stages, changes)
     return RetrieverPatched(retriever=retriever_out(after, system.retrievers.warnings(after)))
 
 
 @delete("/v1/retrievers/{retriever:str}", status_code=200)
 async def delete_retriever(request: AnyRequest, retriever: FromPath[str]) -> Deleted:
     """Delete a retriever; what it logged stays."""
-    system, caller = admitted(request, "write")
-    served = system.live.retriever(caller.namespace, retriever)
+    system, _, served = retriever_of(request, retriever, "write")
     await system.retrievers.delete(served)
     return Deleted(message=f"retriever `{served.retriever.retriever_name}` deleted")
 
@@ -144,8 +133,7 @@ async def delete_retriever(request: AnyRequest, retriever: FromPath[str]) -> Del
 @get("/v1/retrievers/{retriever:str}/versions")
 async def retriever_versions(request: AnyRequest, retriever: FromPath[str]) -> RetrieverVersions:
     """All versions of a retriever, newest first."""
-    system, caller = admitted(request, "read")
-    served = system.live.retriever(caller.namespace, retriever)
+    system, _, served = retriever_of(request, retriever, "read")
     versions = [version_out(each) for each in await system.retrievers.versions(served)]
     return RetrieverVersions(
         results=versions, pagination=paged(len(versions), 1, max(1, len(versions)), counted=True)

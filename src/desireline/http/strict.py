@@ -11,7 +11,7 @@ from typing import Any
 
 from litestar import Request
 
-from desireline.core.shapes import nearest
+from desireline.core.shapes import MOST_PLACES, nearest
 from desireline.errors import FieldError, Invalid
 from desireline.http.body import loads
 
@@ -24,7 +24,7 @@ async def refuse_unread(request: Request[Any, Any, Any]) -> None:
     known = _query_names(handler)
     if known is not None:
         names = [name for name in dict.fromkeys(request.query_params) if name not in known]
-        _refuse([_parameter(name, known) for name in names])
+        _refuse([_parameter(name, known) for name in names[:MOST_PLACES]])
     if "data" not in handler.parsed_fn_signature.parameters and not handler.opt.get("raw_body"):
         await _refuse_body(request)
 
@@ -58,7 +58,7 @@ async def _refuse_body(request: Request[Any, Any, Any]) -> None:
     if request.method in ("GET", "HEAD", "OPTIONS"):
         return
     sent = loads(await request.body() or b"{}")
-    names = list(sent) if isinstance(sent, dict) else [""]
+    names = list(sent)[:MOST_PLACES] if isinstance(sent, dict) else [""]
     _refuse(
         [
             FieldError(

@@ -13,7 +13,7 @@ import shutil
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
@@ -25,7 +25,6 @@ from qdrant_edge import (
     PayloadSchemaType,
     Point,
     Record,
-    ScoredPoint,
     ScrollRequest,
     UpdateOperation,
 )
@@ -59,7 +58,7 @@ class Folder:
         self.changed: set[UUID] | None = None
         self.unchecked = self.count()
         self._any_odd: bool | None = None
-        self._names: dict[UUID, str] = {}
+        self._names: dict[int, str] = {}
         self._order: list[str] | None = None
         self._numbers: dict[str, dict[UUID, float]] = {}
 
@@ -156,17 +155,20 @@ class Folder:
         for page in self.records(where, payload=[DOCUMENT_ID]):
             yield from (record.payload[DOCUMENT_ID] for record in page if record.payload)
 
-    def names(self, points: Sequence[ScoredPoint]) -> list[str]:
-        """Document ids of found points: read once from the payload, then remembered."""
+    def names(self, points: Sequence[int]) -> list[str]:
+        """Document ids of points, given as `UUID.int` (a UUID is slow to hash, and these are many):
+        read once from the payload, then remembered.
+        """
         known = self._names
-        missing = [point.id for point in points if point.id not in known]
+        missing = [point for point in points if point not in known]
         if len(known) + len(missing) > _REMEMBERED_IDS:
             known.clear()
-            missing = [point.id for point in points]
-        for record in self.shard.retrieve(missing, [DOCUMENT_ID], False) if missing else ():
-            payload: Any = record.payload
-            known[record.id] = payload[DOCUMENT_ID]  # type: ignore[index]
-        return [known[point.id] for point in points]  # type: ignore[index]
+            missing = list(points)
+        ids = [UUID(int=point) for point in missing]
+        for record in self.shard.retrieve(ids, [DOCUMENT_ID], False) if ids else ():  # type: ignore[arg-type]
+            point_id, payload = cast("UUID", record.id), cast("dict[str, Any]", record.payload)
+            known[point_id.int] = payload[DOCUMENT_ID]
+        return [known[point] for point in points]
 
     def numbers(self, field: str, ids: Sequence[UUID]) -> list[float]:
         """A field's numbers by point, 0.0 where there is none; read once, then remembered."""
@@ -231,7 +233,10 @@ def load(path: Path) -> Folder:
     Raises `errors.NotFound` without a folder, `errors.DataDirectoryLocked` if it is in use.
     """
     if not exists(path):
-        raise NotFound(f"the index folder {path} does not exist", code="index_missing")
+        raise NotFound(
+            f"the index folder {path} does not exist", code="index_missing",
+            hint="stop the server and look with `desireline check DIR`",
+        )  # fmt: skip
     state = msgspec.json.decode((path / "state.json").read_bytes(), type=State)
     shard = open_shard(generation_path(path, state.generation))
     for entry in path.iterdir():
@@ -260,6 +265,12 @@ def _explained(error: Exception, path: Path) -> DesirelineError:
             f"another process has the index folder {path} open",
             hint="stop the other desireline process, or give this one another --data directory",
         )
-    if "No space" in text or "StorageFull" in text:
-        return StorageFull(f"the disk is full below {path}")
-    return DesirelineError(f"the document index failed: {text}", code="index_failed")
+    if any(sign in text for sign in ("No space", "StorageFull", "File too large")):
+        return StorageFull(
+            f"the disk is full below {path}",
+            hint="free disk space and send the documents again (upserts may be repeated)",
+        )
+    return DesirelineError(
+        f"the document index failed: {text}", code="index_failed",
+        hint="see the server's log; `desireline check` looks at the index of a stopped server",
+    )  # fmt: skip

@@ -1,16 +1,18 @@
 """Optimise a folder without stopping the server: a copy, a child process, a catch-up, a swap.
 
 The engine holds the interpreter while it optimises (14 s for 20,000 documents), so it never does so
-in the server. As a program (`python -m desireline.index.optimise FILES`) this module is the child.
-Knows files and processes; does not know documents.
+in the server. As a program (`python -m desireline.index.optimise FILES PARENT`) this module is the
+child. Knows files and processes; does not know documents.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,6 +29,7 @@ Cancelled = Callable[[], bool]
 
 _NICENESS = 10
 _POLL_S = 0.1
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 async def optimise(
@@ -85,7 +88,7 @@ def _copy_range(reader: int, writer: int, start: int, end: int) -> None:
 
 async def _child(files: Path, cancelled: Cancelled) -> bool:
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "desireline.index.optimise", str(files),
+        sys.executable, "-m", "desireline.index.optimise", str(files), str(os.getpid()),
         stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     ended = asyncio.ensure_future(child.communicate())
@@ -103,7 +106,10 @@ async def _child(files: Path, cancelled: Cancelled) -> bool:
 def _succeeded(returncode: int | None, stderr: bytes) -> bool:
     if returncode:
         text = stderr.decode(errors="replace")[-500:]
-        raise DesirelineError(f"optimising the index failed: {text}", code="optimise_failed")
+        raise DesirelineError(
+            f"optimising the index failed: {text}", code="optimise_failed",
+            hint="the index in place goes on serving; look at memory and disk, then retry the task",
+        )  # fmt: skip
     return True
 
 
@@ -137,8 +143,9 @@ def _replay(folder: Folder, shard: EdgeShard, ids: Sequence[UUID]) -> None:
         shard.update(UpdateOperation.delete_points(list(gone)))
 
 
-def main(files: str) -> None:
+def main(files: str, parent: str) -> None:
     """The child: low priority, the engine's own optimiser until it finds nothing to do."""
+    _die_with(int(parent))
     os.nice(_NICENESS)
     shard = EdgeShard.load(files)
     shard.optimize()
@@ -146,5 +153,16 @@ def main(files: str) -> None:
     shard.close()
 
 
+def _die_with(parent: int) -> None:
+    """End with the server, also when that is killed: nobody would take the result.
+
+    The kernel sees to it (where it is Linux), because the engine lets no other thread run.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit(1)
+
+
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -12,10 +12,13 @@ query, has no vector or no number.
 from __future__ import annotations
 
 import asyncio
+import math
 import shutil
+import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
@@ -23,7 +26,8 @@ from uuid import UUID
 from qdrant_edge import Filter as Native
 from qdrant_edge import HasIdCondition, Query, QueryRequest, ScoredPoint, SearchParams
 
-from desireline.core.filters import matches
+from desireline.core import patterns
+from desireline.core.filters import leaves, matches
 from desireline.errors import Unavailable, invalid
 from desireline.index import bm25, folder, optimise, rebuild
 from desireline.index.filters import selection
@@ -196,9 +200,9 @@ class QdrantIndex:
             return []
         native = self._selected(opened, collection, where)
         points = _past_ties(lambda limit: _found(opened, feature, vector, limit, native), top_k)
-        points = _tie_broken(points)[:top_k]
-        scores = [_score(feature, point.score) for point in points]
-        named = zip(opened.names(points), scores, range(top_k), strict=False)
+        found = _tie_broken([(point.score, cast("UUID", point.id).int) for point in points])[:top_k]
+        scores = [_score(feature, score) for score, _ in found]
+        named = zip(opened.names([point for _, point in found]), scores, range(top_k), strict=False)
         return [Hit(*hit) for hit in named]
 
     def score(
@@ -218,8 +222,19 @@ class QdrantIndex:
             return [0.0] * len(points)
         these = Native(must=[HasIdCondition(set(points))])
         found = _found(opened, feature, vector, len(points), these, exact=True)
-        scores = {point.id: _score(feature, point.score) for point in found}
-        return [scores.get(point, 0.0) for point in points]
+        scores = {cast("UUID", p.id).int: _score(feature, p.score) for p in found}
+        return [scores.get(point.int, 0.0) for point in points]
+
+    def vectors(
+        self, collection: Collection, feature: Feature, document_ids: Sequence[str]
+    ) -> dict[str, Sequence[float]]:
+        """The stored vectors of a dense feature by document_id (cosine: of unit length)."""
+        opened = self._serving(collection, feature)
+        name = vector_name(feature.feature_uri)
+        points = {point_id(document_id): document_id for document_id in document_ids}
+        records = opened.shard.retrieve(list(points), False, True) if points else ()
+        found = {points[cast("UUID", r.id)]: cast("Any", r.vector or {}) for r in records}
+        return {i: vectors[name] for i, vectors in found.items() if name in vectors}
 
     def _serving(self, collection: Collection, feature: Feature) -> Folder:
         opened = self._folder(collection)
@@ -237,14 +252,17 @@ class QdrantIndex:
             terms = bm25.query_vector(query)
             return terms if terms.indices else None
         if not feature.model:
-            raise invalid("$.query", "vector_needed", f"{feature.feature_uri} takes vectors only")
+            message = f"{feature.feature_uri} takes vectors only"
+            hint = f"send a list of {feature.dimension} numbers"
+            raise invalid("$.query", "vector_needed", message, hint)
         if not query.strip():
             return None
         return self._encoders(feature.model).encode([query])[0].tolist()  # type: ignore[no-any-return]
 
     def _given(self, feature: Feature, query: Sequence[float]) -> Vector:
         if feature.kind != "dense":
-            raise invalid("$.query", "text_needed", f"{feature.feature_uri} takes text only")
+            message = f"{feature.feature_uri} takes text only"
+            raise invalid("$.query", "text_needed", message, "send a text")
         return check_vector(query, dimension_of(feature, self._encoders), "$.query")
 
     def _selected(
@@ -408,14 +426,14 @@ def _past_ties(fetch: Callable[[int], list[ScoredPoint]], top_k: int) -> list[Sc
         limit *= _MORE_FOR_TIES
 
 
-def _tie_broken(points: list[ScoredPoint]) -> list[ScoredPoint]:
-    """Equal scores by point id: a hash of the document id, so no id is favoured by its spelling."""
-    runs = groupby(points, key=lambda point: point.score)
-    return [point for _, tied in runs for point in sorted(tied, key=_point_number)]
-
-
-def _point_number(point: ScoredPoint) -> int:
-    return cast("UUID", point.id).int
+def _tie_broken(found: list[tuple[float, int]]) -> list[tuple[float, int]]:
+    """(score, point) in the engine's order, equal scores by point: a hash of the document id, so no
+    id is favoured by its spelling.
+    """
+    if len({score for score, _ in found}) == len(found):
+        return found
+    runs = groupby(found, key=itemgetter(0))
+    return [each for _, tied in runs for each in sorted(tied)]
 
 
 def _found(
@@ -439,9 +457,15 @@ def _found(
 def _scanned(
     opened: Folder, collection: Collection, tree: FilterTree, within: Native
 ) -> Iterator[Any]:
-    """Points of documents that pass, decided one by one."""
+    """Points of documents that pass, decided one by one. Raises Invalid for patterns that take too
+    long: the server waits meanwhile.
+    """
+    slow = any(leaf.operator == "regex" for leaf in leaves(tree))
+    until = time.thread_time() + patterns.MOST_MS / 1000 if slow else math.inf
     for page in opened.records(within):
         for record in page:
+            if slow and time.thread_time() > until:
+                raise patterns.too_slow("$.filters")
             document = rebuild.document_of(record, collection)
             own = {
                 "document_id": document.document_id,

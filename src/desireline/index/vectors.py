@@ -130,7 +130,7 @@ def check(document: Document, features: Sequence[Feature]) -> None:
     """Refuse what can't be stored as it is. Raises `errors.Invalid` naming the place."""
     _check_value(document.document_id, "$.document_id")
     if not document.document_id:
-        raise invalid("$.document_id", "empty", "document_id is empty")
+        raise invalid("$.document_id", "empty", "document_id is empty", "send an id of your own")
     _check_value(document.fields, "$")
     own = {f.feature_uri: f for f in features if f.kind == "dense" and not f.model}
     for uri, vector in document.vectors.items():
@@ -150,10 +150,10 @@ def check_vector(vector: Sequence[float], dimension: int, path: str) -> list[flo
     numbers = all(isinstance(x, int | float) and not isinstance(x, bool) for x in vector)
     if not numbers or not all(abs(x) <= _LARGEST_FLOAT for x in vector):
         message = "a vector is a list of finite numbers (of 32 bits: up to 3e38)"
-        raise invalid(path, "not_finite", message)
+        raise invalid(path, "not_finite", message, f"send {dimension} numbers")
     if len(vector) != dimension:
         message = f"the vector has {len(vector)} dimensions, the feature has {dimension}"
-        raise invalid(path, "wrong_dimension", message)
+        raise invalid(path, "wrong_dimension", message, f"send {dimension} numbers")
     return [float(x) for x in vector]
 
 
@@ -166,12 +166,13 @@ def _check_value(value: Any, path: str) -> None:
         for position, inner in enumerate(value):
             _check_value(inner, f"{path}[{position}]")
     elif problem := _problem(value):
-        raise invalid(path, "not_storable", f"{path} {problem}")
+        raise invalid(path, "not_storable", f"{path} {problem}", "change it, or leave it out")
 
 
 def _check_name(name: Any, path: str) -> None:
     if not isinstance(name, str) or _problem(name):
-        raise invalid(path, "not_storable", f"{path} has the field name {name!r}, not Unicode text")
+        message = f"{path} has the field name {name!r}, not Unicode text"
+        raise invalid(path, "not_storable", message, "rename the field")
 
 
 def _problem(value: Any) -> str:

@@ -1,4 +1,5 @@
-"""What happens by itself while the server runs: learning ticks, snapshots, index upkeep, new keys.
+"""What happens by itself while the server runs: learning ticks, snapshots, index upkeep, new keys,
+and the tasks that users and upkeep ask for.
 
 Knows when; what is done is the steps' and adapters' business. A failing turn is logged and
 repeated.
@@ -12,6 +13,8 @@ from contextlib import asynccontextmanager
 
 import structlog
 
+from desireline.jobs.kinds import KINDS
+from desireline.jobs.runner import Runner
 from desireline.jobs.upkeep import upkeep
 from desireline.wiring import System
 
@@ -34,6 +37,7 @@ async def running(system: System) -> AsyncIterator[None]:
         ("keys", RELOAD_MS, system.reload),
     ]
     tasks = [asyncio.create_task(_repeat(stop, *turn)) for turn in turns]
+    tasks.append(asyncio.create_task(Runner(system, KINDS).run(stop)))
     try:
         yield
     finally:

@@ -11,10 +11,12 @@ from typing import Any, Protocol
 import msgspec
 
 from desireline.core.times import iso
-from desireline.errors import AlreadyExists, FieldError, Invalid, NotFound, invalid
+from desireline.errors import AlreadyExists, DesirelineError, FieldError, Invalid, NotFound, invalid
 from desireline.ports import Clock, CollectionCatalog, Metrics, SearchIndex
 from desireline.types.retriever import Collection, Document, Feature, FilterTree
 
+Progress = Callable[[int, int], None]
+Cancelled = Callable[[], bool]
 MAX_BATCH = 5_000
 MAX_DEPTH = 32
 
@@ -45,8 +47,13 @@ class Index(SearchIndex, Protocol):
 class Growing(Index, Protocol):
     """An index that can build a new version beside the serving one."""
 
-    async def rebuild(self, old: Collection, new: Collection) -> bool:
-        """Build and fill the folder of `new` while `old` serves; writes reach both meanwhile."""
+    async def rebuild(
+        self, old: Collection, new: Collection, progress: Progress, cancelled: Cancelled
+    ) -> bool:
+        """Build and fill the folder of `new` while `old` serves; writes reach both meanwhile.
+
+        False when cancelled: then nothing was changed.
+        """
 
     def drop_version(self, collection: Collection) -> None:
         """Remove the old version's folder."""
@@ -80,20 +87,24 @@ class Corpus:
 
     async def create(
         self, namespace: str, name: str, features: Sequence[Feature], *,
-        description: str = "", metadata: dict[str, Any] | None = None,
+        description: str = "", metadata: dict[str, Any] | None = None, collection_id: str = "",
     ) -> Collection:  # fmt: skip
         """A new, empty collection. Raises AlreadyExists, Invalid (duplicate feature_uri)."""
-        _distinct(features)
+        distinct(features)
         now = iso(self.ports.clock())
         collection = Collection(
-            collection_id=self.ports.mint(), collection_name=name, namespace=namespace,
-            features=tuple(features), description=description, metadata=metadata or {},
-            created_at=now, updated_at=now,
+            collection_id=collection_id or self.ports.mint(), collection_name=name,
+            namespace=namespace, features=tuple(features), description=description,
+            metadata=metadata or {}, created_at=now, updated_at=now,
         )  # fmt: skip
         if any(c.collection_name == name for c in self.ports.book.collections(namespace)):
             raise _taken(name)
         self.ports.index.create(collection)
-        await self.ports.catalog.create(collection)
+        try:
+            await self.ports.catalog.create(collection)
+        except DesirelineError:  # the name was taken meanwhile, or its namespace deleted
+            self.ports.index.drop(collection)
+            raise
         self.ports.book.put_collection(collection)
         return collection
 
@@ -111,13 +122,20 @@ class Corpus:
         self.ports.book.put_collection(changed)
         return changed
 
-    async def rebuild(self, collection: Collection, features: Sequence[Feature]) -> Collection:
-        """A new feature registry (or a new encoding): built beside the old index, then swapped."""
-        _distinct(features)
+    async def rebuild(
+        self, collection: Collection, features: Sequence[Feature], *,
+        progress: Progress = lambda _done, _total: None, cancelled: Cancelled = lambda: False,
+    ) -> Collection | None:  # fmt: skip
+        """A new feature registry (or a new encoding): built beside the old index, then swapped.
+
+        `progress(done, total)` counts documents. None when cancelled: nothing was changed.
+        """
+        distinct(features)
         grown = msgspec.structs.replace(
             collection, features=tuple(features), index_version=collection.index_version + 1
         )
-        await self.ports.index.rebuild(collection, grown)
+        if not await self.ports.index.rebuild(collection, grown, progress, cancelled):
+            return None
 
         def change(current: Collection) -> Collection:
             return msgspec.structs.replace(
@@ -207,9 +225,9 @@ class Corpus:
         if not found:
             raise NotFound(
                 f"there is no document `{document_id}` in `{collection.collection_name}`",
-                code="document_not_found",
-                details={"resource": "document", "id": document_id},
-            )
+                resource="document", reference=document_id, code="document_not_found",
+                hint="ids are compared exactly; see GET /v1/collections/{id}/documents",
+            )  # fmt: skip
         return found[0]
 
     async def remove(self, collection: Collection, document_ids: Sequence[str]) -> int:
@@ -232,7 +250,10 @@ class Corpus:
 def document_of(collection: Collection, value: Any, path: str) -> Document:
     """A document as sent: `document_id`, own fields at root, `_vectors` by feature_uri."""
     if not isinstance(value, dict):
-        raise invalid(path, "wrong_type", "a document must be an object")
+        raise invalid(
+            path, "wrong_type", "a document must be an object",
+            'send {"document_id": "d1", "title": "…"}',
+        )  # fmt: skip
     document_id = value.get("document_id")
     if isinstance(document_id, int) and not isinstance(document_id, bool):
         document_id = str(document_id)
@@ -240,12 +261,14 @@ def document_of(collection: Collection, value: Any, path: str) -> Document:
         raise invalid(
             f"{path}.document_id", "required_field",
             "a document needs `document_id`, a string of 1 to 512 characters",
+            'send {"document_id": "d1", "title": "…"}',
         )  # fmt: skip
     vectors = value.get("_vectors") or {}
     if not isinstance(vectors, dict):
         raise invalid(
-            f"{path}._vectors", "wrong_type", "`_vectors` must be an object by feature_uri"
-        )
+            f"{path}._vectors", "wrong_type", "`_vectors` must be an object by feature_uri",
+            'send {"_vectors": {"desireline://own@v1/vec": [0.1, 0.2]}}',
+        )  # fmt: skip
     own = {
         k: v
         for k, v in value.items()
@@ -281,17 +304,24 @@ def _depth(value: Any) -> int:
 def _update_of(update: Any, path: str) -> tuple[str, dict[str, Any]]:
     """Id and fields of a partial update."""
     if not isinstance(update, dict):
-        raise invalid(path, "wrong_type", "an update must be an object")
+        raise invalid(
+            path, "wrong_type", "an update must be an object",
+            'send {"document_id": "d1", "fields": {"title": "new title"}}',
+        )  # fmt: skip
     document_id = update.get("document_id")
     if not isinstance(document_id, str | int) or isinstance(document_id, bool):
         raise invalid(
-            f"{path}.document_id", "required_field", "an update needs `document_id`, a string"
-        )
+            f"{path}.document_id", "required_field", "an update needs `document_id`, a string",
+            'send {"document_id": "d1", "fields": {"title": "new title"}}',
+        )  # fmt: skip
     fields = {key: value for key, value in update.items() if key != "document_id"}
     if set(fields) == {"fields"}:
         fields = fields["fields"]
         if not isinstance(fields, dict):
-            raise invalid(f"{path}.fields", "wrong_type", "`fields` must be an object")
+            raise invalid(
+                f"{path}.fields", "wrong_type", "`fields` must be an object",
+                'send {"fields": {"title": "new title"}}; null removes a field',
+            )  # fmt: skip
     return str(document_id), fields
 
 
@@ -327,13 +357,15 @@ def _named_id(value: Any) -> str:
     return str(found)[:512] if isinstance(found, str | int) else ""
 
 
-def _distinct(features: Sequence[Feature]) -> None:
+def distinct(features: Sequence[Feature]) -> None:
+    """Raises Invalid for a feature_uri that is registered twice."""
     uris = [feature.feature_uri for feature in features]
     for place, uri in enumerate(uris):
         if uri in uris[:place]:
             raise invalid(
-                f"$.features[{place}].feature_uri", "duplicate_name", f"`{uri}` is registered twice"
-            )
+                f"$.features[{place}].feature_uri", "duplicate_name",
+                f"`{uri}` is registered twice", "register each feature_uri once",
+            )  # fmt: skip
 
 
 def _placed(error: Invalid, place: int) -> FieldError:

@@ -1,14 +1,16 @@
 """The catalogue: definitions and small state, transactional, in SQLite or PostgreSQL.
 
 One method per question, sorted by noun; each part satisfies the narrow Protocol of `ports` that the
-steps name. Knows how the parts hang together; the questions are in `definitions` and `state`.
+steps name. Knows how the parts hang together; the questions are in the modules beside it.
 """
 
 from __future__ import annotations
 
 from desireline.store.database import Database, revision
 from desireline.store.definitions import Collections, Keys, Namespaces, Retrievers, everything
-from desireline.store.state import Audit, Learning, Tasks, Tombstones
+from desireline.store.publications import Publications
+from desireline.store.state import Audit, Learning, Tombstones
+from desireline.store.tasks import Tasks
 from desireline.types.catalog import Definitions
 
 
@@ -26,6 +28,7 @@ class Catalog:
         self.collections = Collections(self._database)
         self.retrievers = Retrievers(self._database)
         self.learning = Learning(self._database)
+        self.publications = Publications(self._database)
         self.tasks = Tasks(self._database)
         self.audit = Audit(self._database)
         self.tombstones = Tombstones(self._database, erasure_key)

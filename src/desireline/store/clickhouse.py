@@ -261,7 +261,10 @@ def _startup_error(path: Path, message: str) -> errors.StartupError:
             f"another process uses the event log in {path}",
             hint="stop that process, or give this one a data directory of its own",
         )
-    return errors.StartupError(f"the event log in {path} does not open: {message}")
+    return errors.StartupError(
+        f"the event log in {path} does not open: {message}",
+        hint="`desireline check DIR` says which of its parts are damaged",
+    )
 
 
 def _is_locked(file: Path) -> bool:
@@ -281,5 +284,8 @@ def _read_error(error: ClickHouseError) -> Exception:
     if TOO_LONG in text:
         return errors.Unavailable("the log did not answer in time", hint="ask for a shorter period")
     if TOO_MUCH_MEMORY in text:
-        return errors.Unavailable("the answer needs more memory than a read may use")
+        return errors.Unavailable(
+            "the answer needs more memory than a read may use",
+            hint="ask for a shorter period, or raise event_log_memory_bytes",
+        )
     return error

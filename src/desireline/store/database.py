@@ -11,8 +11,9 @@ Knows connections, threads, schema versions and engine errors; not what is asked
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,12 +32,10 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, StatementError
 
 from desireline.errors import DesirelineError, StartupError, StorageFull, Unavailable
+from desireline.store.evolution import MIGRATIONS
 from desireline.store.tables import SCHEMA_VERSION, meta, metadata
 
 Answer = TypeVar("Answer")
-Migration = Callable[[Connection], None]
-MIGRATIONS: dict[int, Migration] = {}
-"""What leads from version n - 1 to n, by n."""
 
 _BUSY_SECONDS = 5
 _READERS = 2
@@ -130,6 +129,20 @@ def url_of(dsn: str) -> URL:
     if url.drivername in ("postgresql+psycopg", *drivers):
         return url.set(drivername=drivers.get(url.drivername, url.drivername))
     raise _bad_dsn(f"{url.drivername} is not among the databases it can be")
+
+
+@contextmanager
+def read_only(dsn: str) -> Iterator[Connection]:
+    """One connection that creates and migrates nothing, for looking at a catalogue.
+
+    Raises SQLAlchemy's errors, and `errors.StartupError` for a DSN that cannot be read.
+    """
+    engine = _engine(url_of(dsn), "BEGIN", 1)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
 
 
 def sqlite_dsn(path: Path) -> str:
@@ -241,7 +254,10 @@ def _ours(error: StatementError) -> Exception:
     if isinstance(error.orig, DesirelineError):
         return error.orig
     if any(sign in str(error.orig) for sign in _FULL):
-        return StorageFull("the catalogue's disk is full; nothing was changed")
+        return StorageFull(
+            "the catalogue's disk is full; nothing was changed",
+            hint="free disk space and send it again",
+        )
     if isinstance(error, DBAPIError) and type(error).__name__ in (
         "OperationalError",
         "InterfaceError",

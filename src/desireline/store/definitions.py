@@ -16,10 +16,13 @@ from desireline.core.ids import is_id, prefixed
 from desireline.errors import AlreadyExists, NotFound, VersionConflict
 from desireline.store import tables
 from desireline.store.database import Database, revision
+from desireline.store.publications import all_publications
 from desireline.store.state import opted_out_users, switches
 from desireline.store.tables import row_of, structs
 from desireline.types.catalog import Definitions, KeyRecord, NamespaceRecord
 from desireline.types.retriever import Collection, Retriever
+
+DEFAULT = "default"
 
 
 class _Kind(msgspec.Struct, frozen=True):
@@ -77,6 +80,9 @@ class Namespaces(_Part):
 
     async def all(self) -> list[NamespaceRecord]:
         return await self._database.read(lambda c: _all(c, _NAMESPACE.records("")))
+
+    async def delete(self, reference: str, revoked_at: str) -> int:
+        return await self._database.write(lambda c: _dissolve(c, reference, revoked_at))
 
 
 class Keys(_Part):
@@ -167,9 +173,13 @@ class Retrievers(_Part):
         return await self._database.write(updated)
 
     async def delete(self, namespace: str, reference: str) -> Retriever:
-        write = self._database.write
-        gone: Retriever = await write(lambda c: _delete(c, _RETRIEVER, namespace, reference))
-        return gone
+        def deleted(connection: Connection) -> Retriever:
+            gone: Retriever = _delete(connection, _RETRIEVER, namespace, reference)
+            named = tables.publications.c.retriever_id == gone.retriever_id
+            connection.execute(delete(tables.publications).where(named))
+            return gone
+
+        return await self._database.write(deleted)
 
     async def versions(self, namespace: str, reference: str) -> list[Retriever]:
         return await self._database.read(lambda c: _versions(c, namespace, reference))
@@ -188,6 +198,7 @@ def everything(connection: Connection) -> Definitions:
         retrievers=_all(connection, select(tables.retrievers.c.record).order_by(_RETRIEVER.id)),
         rollouts=switches(connection),
         opted_out=opted_out_users(connection),
+        publications=all_publications(connection),
     )
 
 
@@ -202,13 +213,24 @@ def _find(connection: Connection, kind: _Kind, namespace: str, reference: str) -
 def _get(connection: Connection, kind: _Kind, namespace: str, reference: str) -> Any:
     found = _find(connection, kind, namespace, reference)
     if found is None:
-        raise _not_found(kind.word, reference)
+        raise _not_found(kind.word, reference, f"see GET /v1/{kind.word}s")
     return found
 
 
 def _create(connection: Connection, kind: _Kind, record: Any) -> None:
+    if kind.scoped:
+        check_namespace(connection, record.namespace)
     _check_name_free(connection, kind, record)
     connection.execute(insert(kind.table), row_of(kind.table, record))
+
+
+def check_namespace(connection: Connection, namespace_id: str) -> None:
+    """Nothing is made in a namespace that was deleted meanwhile: nobody could delete it again.
+
+    The default namespace always exists. Raises NotFound.
+    """
+    if namespace_id != DEFAULT:
+        _get(connection, _NAMESPACE, "", namespace_id)
 
 
 def _replace(connection: Connection, kind: _Kind, record: Any) -> None:
@@ -221,6 +243,23 @@ def _delete(connection: Connection, kind: _Kind, namespace: str, reference: str)
     record = _get(connection, kind, namespace, reference)
     connection.execute(delete(kind.table).where(kind.id == getattr(record, kind.id.name)))
     return record
+
+
+def _dissolve(connection: Connection, reference: str, revoked_at: str) -> int:
+    """A namespace with everything defined in it; its keys are revoked (how many is returned).
+
+    Versions of retrievers and the audit trail stay: the log goes on naming them.
+    """
+    gone: NamespaceRecord = _delete(connection, _NAMESPACE, "", reference)
+    mine = tables.retrievers.c.namespace == gone.namespace_id
+    ids = list(connection.execute(select(tables.retrievers.c.retriever_id).where(mine)).scalars())
+    for table in (tables.learners, tables.rollouts, tables.opt_outs, tables.snapshots):
+        connection.execute(delete(table).where(table.c.retriever_id.in_(ids)))
+    for table in (tables.publications, tables.retrievers, tables.collections, tables.tasks):
+        connection.execute(delete(table).where(table.c.namespace == gone.namespace_id))
+    keys = tables.keys.c
+    live = update(tables.keys).where(keys.namespace == gone.namespace_id, keys.revoked_at == "")
+    return connection.execute(live.values(revoked_at=revoked_at)).rowcount
 
 
 def _check_name_free(connection: Connection, kind: _Kind, record: Any) -> None:
@@ -259,7 +298,7 @@ def _revoke(connection: Connection, reference: str, revoked_at: str) -> KeyRecor
         key for key in _keys(connection) if reference in (key.key_id, prefixed("key", key.key_id))
     ]
     if not found:
-        raise _not_found("key", reference)
+        raise _not_found("key", reference, "see `desireline keys list`")
     if found[0].revoked_at:
         return found[0]
     record = msgspec.structs.replace(found[0], revoked_at=revoked_at)
@@ -285,16 +324,15 @@ def _version(connection: Connection, retriever_id: str, version: int) -> Retriev
     rows = select(table.c.record).where(table.c.retriever_id == retriever_id)
     found: Retriever | None = connection.execute(rows.where(table.c.version == version)).scalar()
     if found is None:
-        raise _not_found("retriever version", f"{prefixed('ret', retriever_id)} version {version}")
+        wanted = prefixed("ret", retriever_id)
+        hint = f"see GET /v1/retrievers/{wanted}/versions"
+        raise _not_found("retriever version", f"{wanted} version {version}", hint)
     return found
 
 
-def _not_found(word: str, reference: str) -> NotFound:
-    return NotFound(
-        f"there is no {word} `{reference}`",
-        code=f"{word.replace(' ', '_')}_not_found",
-        details={"resource": word, "id": reference},
-    )
+def _not_found(word: str, reference: str, hint: str) -> NotFound:
+    code = f"{word.replace(' ', '_')}_not_found"
+    return NotFound(resource=word, reference=reference, code=code, hint=hint)
 
 
 def _conflict(found: Retriever, expected: int) -> VersionConflict:

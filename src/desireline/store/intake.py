@@ -71,6 +71,7 @@ class SegmentIntake:
         )
         self.urgent = threading.Event()
         self.failures = 0
+        self.is_failing = False  # the disk refused the last write
         self._numbers = Numbers(folder / "sequence")
         self._fail_point = fail_point
         self._wake = threading.Condition()
@@ -196,11 +197,13 @@ class SegmentIntake:
             return
         with self._wake:
             self._synced = end
+            self.is_failing = False
         self._on_synced.pass_to(end)
 
     def _fail(self, end: int) -> None:
         with self._wake:
             self.failures += 1
+            self.is_failing = True
             self._lost.append((self._synced, end))
             self._synced = end
             self._refuse_until = time.monotonic() + self.bounds.pause_seconds

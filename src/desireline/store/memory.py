@@ -17,9 +17,10 @@ import msgspec
 from desireline.core import duplicates, policy
 from desireline.core.contexts import subject_of
 from desireline.core.propensity import examined
-from desireline.core.seeds import generator, seed_of
+from desireline.core.recall import execution_of, shown_of
+from desireline.core.seeds import generator
 from desireline.core.times import from_row_time
-from desireline.ports import EventLog, Live, RecentExecution, RecentExecutions, Shown
+from desireline.ports import EventLog, Live, RecentExecution, RecentExecutions
 from desireline.types.learning import Context, Weights
 
 WINDOW_MS = 60 * 60_000
@@ -74,7 +75,10 @@ async def rebuild(
     impressions = await log.query("impressions_since", since_ms=since, limit=ROWS)
     acts = await log.query("rewards_since", since_ms=open_since, limit=ROWS)
     older = await log.query("executions_open", since_ms=open_since, before_ms=since, limit=ROWS)
-    impressions += await _asked(log, "impressions_of_executions", _ids(older))
+    # A further page of an older one may be young: all it showed is asked for once.
+    old = _ids(older)
+    impressions = [each for each in impressions if each["execution_id"] not in old]
+    impressions += await _asked(log, "impressions_of_executions", old)
     lessons = await taught_since(log, open_since)
     found = Found(_by_execution(impressions), _by_execution(acts), lessons, live)
     remembered = [_execution(row, found) for row in (*older, *executions)]
@@ -120,8 +124,9 @@ async def missed(
     unknown = {act["execution_id"] for act in left} - known.keys()
     rows = await _asked(log, "executions_by_ids", unknown)
     shown = _by_execution(await _asked(log, "impressions_of_executions", unknown))
+    asked = _by_execution(left)
     for row in rows:
-        there = msgspec.structs.replace(found, shown=shown)
+        there = msgspec.structs.replace(found, shown=shown, acts=asked)
         execution = _execution(row, there)
         execution.open = False
         known[row["execution_id"]] = execution
@@ -161,62 +166,82 @@ def _by_execution(rows: Rows) -> dict[str, Rows]:
 
 
 def _execution(row: dict[str, Any], found: Found) -> RecentExecution:
-    execution_id, at_ms = row["execution_id"], from_row_time(row["occurred_at"])
+    execution_id = row["execution_id"]
     served = found.live.by_id(row["retriever_id"])
     teaches = bool(row["variant"]) and row["purpose"] in ("traffic", "simulation")
     teaches = teaches and served is not None
     window = served.learning.attribution_window_seconds * 1000 if served else 0
     acts = found.acts.get(execution_id, [])
+    claims = _claims(acts, served)
     rewards: dict[str, list[tuple[str, float]]] = defaultdict(list)
     for act in acts:
         if act["interaction_id"] not in found.lessons.interactions:
             rewards[act["document_id"]].append((act["interaction_id"], act["reward"]))
-    return RecentExecution(
-        execution_id=execution_id, namespace=row["namespace"],
-        retriever_id=row["retriever_id"], at_ms=at_ms, closes_at_ms=at_ms + window,
-        query_key=row["query_key"], user_id=row["user_id"], session_id=row["session_id"],
-        context_keys=tuple(row["context_keys"]), searches=tuple(row["searches"]),
-        variant=row["variant"],
-        shown=[_shown(each, rewards) for each in found.shown.get(execution_id, ())],
-        teaches=teaches, open=teaches and execution_id not in found.lessons.closed,
-        depth=served.learning.examined_depth if served else 10, purpose=row["purpose"],
-        subject=subject_of(row["session_id"], row["user_id"], execution_id),
+    shown = [
+        shown_of(
+            each, theta=examined(each["position"]), claims=claims,
+            rewards=list(rewards.get(each["document_id"], ())),
+        )
+        for each in found.shown.get(execution_id, ())
+    ]  # fmt: skip
+    return execution_of(
+        row, shown, teaches=teaches, open=teaches and execution_id not in found.lessons.closed,
+        closes_at_ms=from_row_time(row["occurred_at"]) + window,
+        depth=served.learning.examined_depth if served else 10,
+        subject="" if row["source"] == "log"
+        else subject_of(row["session_id"], row["user_id"], execution_id),
         engaged=any(act["occurred_at"] == act["received_at"] for act in acts),
         snapshot_id=int(row["snapshot_id"]), draw_seed=int(row["draw_seed"]),
     )  # fmt: skip
 
 
-def _shown(row: dict[str, Any], rewards: dict[str, list[tuple[str, float]]]) -> Shown:
-    return Shown(
-        document_id=row["document_id"], position=row["position"], score=row["score"],
-        norm_scores=tuple(row["norm_scores"]), contributions=tuple(row["contributions"]),
-        winner=row["winner"], theta=examined(row["position"]),
-        rewards=list(rewards.get(row["document_id"], ())),
-    )  # fmt: skip
+def _claims(acts: Rows, served: Any) -> dict[str, str]:
+    """The searches that clients named, by interaction, where their word counts; of a row that came
+    before its execution was known, the retriever's present policy decides.
+    """
+    trusted = served is not None and served.learning.attribution == "client"
+    counts = ("client", "pending") if trusted else ("client",)
+    return {
+        act["interaction_id"]: act["client_feature_uri"]
+        for act in acts
+        if act["client_feature_uri"] and act["attribution"] in counts
+    }
 
 
-# The weights that a session keeps.
+# The weights that a session keeps, and those that further pages need.
 
 
 def _pin(executions: Iterable[RecentExecution], rows: Rows, found: Found, now_ms: int) -> None:
-    """Give the last execution of every subject its weights back, where they still hold.
-
-    The weights are the row's (fusion takes them at the precision of the row); what propensities
-    are computed from is drawn again from the present posterior.
+    """Give executions their weights back, and where they still hold for the last one of a subject
+    what propensities are computed from, drawn again from the present posterior.
     """
     by_id = {row["execution_id"]: row for row in rows}
-    last = {(each.retriever_id, each.subject): each for each in executions}
-    for execution in last.values():
+    last: dict[tuple[str, str], RecentExecution] = {}
+    for execution in executions:
         row = by_id.get(execution.execution_id)
+        execution.weights = _weights_of(row, execution) if row is not None else None
+        last[execution.retriever_id, execution.subject] = execution
+    for execution in last.values():
         whose = (execution.retriever_id, execution.user_id)
         since_ms = max(now_ms - PIN_MS, found.lessons.resets.get(whose, 0))
-        fresh = execution.at_ms >= since_ms and not execution.engaged
-        if row is not None and fresh and row["fusion"] == "learned":
-            execution.weights = Weights(
-                values=tuple(row["weights"]), level=row["context_level"],
-                context_key=row["context_key"],
-            )  # fmt: skip
+        if execution.at_ms < since_ms:
+            execution.engaged = True  # decides no weights any more
+        elif not execution.engaged and execution.weights and execution.weights.level != "prior":
             execution.draws = _redrawn(execution, found.live, now_ms)
+
+
+def _weights_of(row: dict[str, Any], execution: RecentExecution) -> Weights | None:
+    """The weights that were drawn, if the row's columns hold them (fusion takes them at the
+    precision of the row).
+    """
+    if row["context_level"] == "prior":
+        count = len(execution.searches)
+        return Weights(values=(1 / count,) * count, level="prior", context_key="")
+    if row["fusion"] != "learned":
+        return None
+    return Weights(
+        values=tuple(row["weights"]), level=row["context_level"], context_key=row["context_key"]
+    )
 
 
 def _redrawn(execution: RecentExecution, live: Live, now_ms: int) -> Any:
@@ -224,8 +249,7 @@ def _redrawn(execution: RecentExecution, live: Live, now_ms: int) -> Any:
     keys = {key.partition(":")[0]: key for key in execution.context_keys}
     context = Context(personal=keys.get("personal", ""), demographic=keys.get("demographic", ""))
     ready = policy.ready(served.state.nodes, context, served.learning, len(served.uris), now_ms)
-    again = generator(seed_of(str(execution.draw_seed), "propensity"))
-    return policy.draw_many(ready, again, DRAWS)
+    return policy.draw_with_others(ready, generator(execution.draw_seed), DRAWS)[1]
 
 
 # Keys of acts and answers.
@@ -239,13 +263,14 @@ async def _remember_keys(recent: RecentExecutions, log: EventLog, now_ms: int) -
         "client_events_since", since_ms=now_ms - duplicates.ANSWERS_MS, limit=ROWS
     )
     for row in interactions:
-        _remember(recent, row, duplicates.key_of_row(row), duplicates.WINDOW_MS)
+        _remember(recent, row, duplicates.key_of_row(row), duplicates.STORED)
     for row in answers:
         key = duplicates.answer_key(row["namespace"], row["client_event_id"])
-        _remember(recent, row, key, duplicates.ANSWERS_MS)
+        _remember(recent, row, key, row["interaction_id"])
 
 
-def _remember(recent: RecentExecutions, row: dict[str, Any], key: str, keep_ms: int) -> None:
+def _remember(recent: RecentExecutions, row: dict[str, Any], key: str, said: str) -> None:
     """As if it had been remembered when it was accepted."""
+    keep_ms = duplicates.WINDOW_MS if said == duplicates.STORED else duplicates.ANSWERS_MS
     if key:
-        recent.remember(key, row["interaction_id"], _ms(row), keep_ms)
+        recent.remember(key, said, _ms(row), keep_ms)

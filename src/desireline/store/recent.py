@@ -12,21 +12,25 @@ neither the log it is rebuilt from nor what closing an execution means.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterator
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import heappop, heappush
+
+import msgspec
 
 from desireline.ports import RecentExecution, Shown
 
 WINDOW_MS = 60 * 60_000
 MEMORY_BYTES = 64 << 20
-KEYS_BYTES = 64 << 20
+KEYS_BYTES = 128 << 20
 
 # Measured with tracemalloc on CPython 3.11 (tests/store/test_recent.py holds the estimate to it).
 _EXECUTION_BYTES = 1500
 _SHOWN_BYTES = 640
 _NUMBER_BYTES = 32
-_KEY_BYTES = 400
+_KEY_BYTES = 120
+_SLICE_BYTES = 200
+_SALT = "\x1e"
 _FIRST = -1
 
 
@@ -67,8 +71,7 @@ class RecentMemory:
         self._supersede(execution)
         self._executions[execution.execution_id] = execution
         self._subjects[execution.retriever_id, execution.subject] = execution
-        for place in _places(execution):
-            self._shown[place] = execution
+        self._note_shown(execution, execution.shown)
         self._count(execution)
         if execution.open:
             self._closing.put(execution, execution.closes_at_ms)
@@ -77,6 +80,18 @@ class RecentMemory:
     def get(self, execution_id: str) -> RecentExecution | None:
         """By id (32 hex); None when unknown or forgotten."""
         return self._executions.get(execution_id)
+
+    def extend(self, execution: RecentExecution, shown: Sequence[Shown]) -> None:
+        """A further page: what was not shown yet, by position. What is forgotten stays so."""
+        if self._executions.get(execution.execution_id) is not execution:
+            return
+        known = {each.document_id for each in execution.shown}
+        added = [each for each in shown if each.document_id not in known]
+        execution.shown = sorted([*execution.shown, *added], key=lambda each: each.position)
+        self._note_shown(execution, added)
+        grown = size_of(execution) - self._sizes[execution.execution_id]
+        self._sizes[execution.execution_id] += grown
+        self._bytes += grown
 
     def last_shown(
         self, namespace: str, visitor: str, document_id: str, query_key: str, since_ms: int
@@ -113,6 +128,13 @@ class RecentMemory:
         self._forget_old(now_ms)
         return self._closing.due(now_ms, everything=everything)
 
+    def open_of(self, retriever_id: str) -> int:
+        """How many executions of a retriever are open (O(n), rare)."""
+        return sum(
+            execution.open and execution.retriever_id == retriever_id
+            for execution in self._executions.values()
+        )
+
     def seen(self, key: str, now_ms: int) -> str | None:
         """What was remembered under a key, while it is fresh."""
         return self._keys.get(key, now_ms)
@@ -121,11 +143,19 @@ class RecentMemory:
         """Remember a value under a key for `keep_ms`; a negative time forgets the key."""
         self._keys.put(key, value, now_ms, keep_ms)
 
+    def _note_shown(self, execution: RecentExecution, shown: Iterable[Shown]) -> None:
+        for place in _places(execution, shown):
+            before = self._shown.get(place)
+            if before is None or _age(before) <= _age(execution):
+                self._shown[place] = execution
+
     def _supersede(self, execution: RecentExecution) -> None:
         if not execution.session_id:
             return
         visit = (execution.namespace, execution.retriever_id, execution.session_id)
         before = self._sessions.get(visit)
+        if before is not None and before.at_ms > execution.at_ms:
+            return  # a past one, logged later
         if before is not None and before.open:
             self._closing.put(before, min(before.closes_at_ms, execution.at_ms))
         self._sessions[visit] = execution
@@ -164,7 +194,7 @@ class RecentMemory:
     def _drop(self, execution: RecentExecution) -> None:
         del self._executions[execution.execution_id]
         self._bytes -= self._sizes.pop(execution.execution_id)
-        for place in _places(execution):
+        for place in _places(execution, execution.shown):
             if self._shown.get(place) is execution:
                 del self._shown[place]
         subject = (execution.retriever_id, execution.subject)
@@ -181,6 +211,11 @@ def size_of(execution: RecentExecution) -> int:
     drawn = getattr(execution.draws, "nbytes", 0)
     shown = _SHOWN_BYTES + 2 * searches * _NUMBER_BYTES
     return int(_EXECUTION_BYTES + drawn + len(execution.shown) * shown)
+
+
+def _age(execution: RecentExecution) -> tuple[int, str]:
+    """In which order executions were served; within a millisecond the same after a restart."""
+    return execution.at_ms, execution.execution_id
 
 
 class _Closing:
@@ -212,62 +247,83 @@ class _Closing:
         return list(self._due.values())
 
 
+class _Slice(msgspec.Struct):
+    """Keys that expire together and say the same."""
+
+    until_ms: int
+    value: str
+    digests: list[int] = []
+
+
 class _Keys:
     """Values under keys, each for a time, bounded per length of time.
 
-    Keys kept equally long expire in the order they came, so a dict is their queue, and a flood of
-    five-minute keys cannot push out answers that are kept for longer.
+    A key is held as 128 bits of it (no two will ever meet), and keys of one millisecond with one
+    value share all else. Slices kept equally long expire in the order they came, and a flood of
+    five-minute keys cannot push out answers that are kept for longer. A key that was put again is
+    in two slices: the newer one counts.
     """
 
     def __init__(self, bytes_each: int) -> None:
         self._bytes_each = bytes_each
-        self._kept: dict[int, OrderedDict[str, tuple[str, int]]] = {}
+        self._kept: dict[int, _Slice] = {}
+        self._queues: dict[int, deque[_Slice]] = {}
         self._bytes: dict[int, int] = {}
 
+    def __len__(self) -> int:
+        return len(self._kept)
+
     def get(self, key: str, now_ms: int) -> str | None:
-        for kept in self._kept.values():
-            found = kept.get(key)
-            if found is not None:
-                return found[0] if now_ms < found[1] else None
-        return None
+        found = self._kept.get(_digest(key))
+        return found.value if found is not None and now_ms < found.until_ms else None
 
     def put(self, key: str, value: str, now_ms: int, keep_ms: int) -> None:
-        for kept_ms in self._kept:
-            self._remove(kept_ms, key)
+        digest = _digest(key)
         if keep_ms <= 0:
+            self._kept.pop(digest, None)
             return
-        self._kept.setdefault(keep_ms, OrderedDict())[key] = (value, now_ms + keep_ms)
-        self._bytes[keep_ms] = self._bytes.get(keep_ms, 0) + _cost(key, value)
-        for expired in list(self._expired(keep_ms, now_ms)):
-            self._remove(keep_ms, expired)
+        queue = self._queues.get(keep_ms)
+        if queue is None:
+            queue = self._queues[keep_ms] = deque()
+            self._bytes[keep_ms] = 0
+        newest = queue[-1] if queue else None
+        if newest is None or newest.until_ms != now_ms + keep_ms or newest.value != value:
+            newest = self._begin(queue, value, now_ms, keep_ms)
+        newest.digests.append(digest)
+        self._kept[digest] = newest
+        self._bytes[keep_ms] += _KEY_BYTES
 
-    def _expired(self, keep_ms: int, now_ms: int) -> Iterator[str]:
-        """The oldest keys: those past their time, then those beyond the bound."""
-        size = self._bytes[keep_ms]
-        for key, (value, until_ms) in self._kept[keep_ms].items():
-            if now_ms < until_ms and size <= self._bytes_each:
-                return
-            size -= _cost(key, value)
-            yield key
-
-    def _remove(self, keep_ms: int, key: str) -> None:
-        found = self._kept[keep_ms].pop(key, None)
-        if found is not None:
-            self._bytes[keep_ms] -= _cost(key, found[0])
-
-
-def _cost(key: str, value: str) -> int:
-    return _KEY_BYTES + len(key) + len(value)
+    def _begin(self, queue: deque[_Slice], value: str, now_ms: int, keep_ms: int) -> _Slice:
+        """A new slice; those past their time go, then those beyond the bound."""
+        while queue and (queue[0].until_ms <= now_ms or self._bytes[keep_ms] > self._bytes_each):
+            oldest = queue.popleft()
+            self._bytes[keep_ms] -= _cost(oldest)
+            for digest in oldest.digests:
+                if self._kept.get(digest) is oldest:
+                    del self._kept[digest]
+        begun = _Slice(now_ms + keep_ms, value)
+        queue.append(begun)
+        self._bytes[keep_ms] += _cost(begun)
+        return begun
 
 
-def _places(execution: RecentExecution) -> Iterator[int]:
+def _cost(kept: _Slice) -> int:
+    return _SLICE_BYTES + len(kept.value) + _KEY_BYTES * len(kept.digests)
+
+
+def _digest(key: str) -> int:
+    """128 bits of a key; another process makes others of it."""
+    return hash(key) << 64 ^ hash(_SALT + key)
+
+
+def _places(execution: RecentExecution, shown: Iterable[Shown]) -> Iterator[int]:
     """Where `last_shown` finds it: visitor x document, with its query and with any."""
     visitors = {visitor for visitor in (execution.session_id, execution.user_id) if visitor}
-    for shown in execution.shown:
+    for each in shown:
         for visitor in visitors:
-            yield _place(execution, visitor, shown, "")
+            yield _place(execution, visitor, each, "")
             if execution.query_key:
-                yield _place(execution, visitor, shown, execution.query_key)
+                yield _place(execution, visitor, each, execution.query_key)
 
 
 def _place(execution: RecentExecution, visitor: str, shown: Shown, query_key: str) -> int:

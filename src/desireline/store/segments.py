@@ -195,7 +195,7 @@ class Journal:
     def __init__(self, path: Path, system: System) -> None:
         self._path, self._system = path, system
         self._broken = False
-        self.done, self.intent = _last(path)
+        self.done, self.intent = journal_state(path)
         self._file = self._rewrite()
 
     def intend(self, intent: Intent) -> None:
@@ -248,7 +248,8 @@ def _entries(data: bytes) -> Iterator[Entry]:
         yield msgspec.json.decode(data[start:offset], type=Entry)
 
 
-def _last(path: Path) -> tuple[Place, Intent | None]:
+def journal_state(path: Path) -> tuple[Place, Intent | None]:
+    """Up to where everything is inserted, and what was being inserted when the process ended."""
     done, intent = Place(0, 0), None
     for entry in _entries(path.read_bytes() if path.exists() else b""):
         if entry.intent is not None:

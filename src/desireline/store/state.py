@@ -1,5 +1,5 @@
 """What changes while desireline runs: learners' generations, switches and snapshots, opt-outs,
-tasks, the audit trail, tombstones.
+the audit trail, tombstones (tasks: `tasks.py`).
 
 Knows the questions about them, one method each. Knows no formula: a snapshot is bytes
 with a checksum.
@@ -13,14 +13,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, insert, select
 
 from desireline.core.times import row_time
-from desireline.errors import NotFound
 from desireline.store import tables
 from desireline.store.database import Database
 from desireline.store.tables import row_of, structs
-from desireline.types.catalog import UNFINISHED, AuditRecord, StateSnapshot, TaskRecord, Tombstone
+from desireline.types.catalog import AuditRecord, StateSnapshot, Tombstone
 from desireline.types.learning import Rollout
 
 SNAPSHOTS_KEPT = 2
@@ -70,30 +69,6 @@ class Learning(_Part):
         )
 
 
-class Tasks(_Part):
-    """Work a user can watch (`ports.TaskCatalog`)."""
-
-    async def create(self, task: TaskRecord) -> None:
-        await self._database.write(lambda c: _insert(c, tables.tasks, task), notable=False)
-
-    async def get(self, namespace: str, task_id: str) -> TaskRecord:
-        return await self._database.read(lambda c: _task(c, namespace, task_id))
-
-    async def newest(self, namespace: str, *, kind: str = "", limit: int = 100) -> list[TaskRecord]:
-        columns = tables.tasks.c
-        where = [columns.namespace == namespace] + ([columns.kind == kind] if kind else [])
-        newest = select(tables.tasks).where(*where).order_by(columns.task_id.desc()).limit(limit)
-        return await self._database.read(lambda c: structs(c, newest, TaskRecord))
-
-    async def unfinished(self) -> list[TaskRecord]:
-        rows = select(tables.tasks).where(tables.tasks.c.status.in_(UNFINISHED))
-        ordered = rows.order_by(tables.tasks.c.task_id)
-        return await self._database.read(lambda c: structs(c, ordered, TaskRecord))
-
-    async def save(self, task: TaskRecord) -> bool:
-        return await self._database.write(lambda c: _save_task(c, task), notable=False)
-
-
 class Audit(_Part):
     """Who did what, when and why; only ever added to (`ports.AuditTrail`)."""
 
@@ -116,14 +91,17 @@ class Tombstones:
         self._database = database
         self._key = key.encode()
 
-    async def bury(self, namespace: str, kind: str, identifier: str, now_ms: int) -> None:
-        tombstone = Tombstone(
-            namespace=namespace,
-            kind=kind,
-            digest=self.digest(kind, identifier),
-            erased_at=row_time(now_ms),
-        )
-        await self._database.write(lambda c: _bury(c, [tombstone]), notable=False)
+    async def bury(
+        self, namespace: str, kind: str, identifiers: Sequence[str], now_ms: int
+    ) -> None:
+        erased_at = row_time(now_ms)
+        tombstones = [
+            Tombstone(
+                namespace=namespace, kind=kind, digest=self.digest(kind, each), erased_at=erased_at
+            )
+            for each in identifiers
+        ]  # fmt: skip
+        await self._database.write(lambda c: _bury(c, tombstones), notable=False)
 
     async def buried(self, namespace: str, kind: str, identifier: str) -> bool:
         columns, digest = tables.tombstones.c, self.digest(kind, identifier)
@@ -260,28 +238,16 @@ def _opt_in(connection: Connection, retriever_id: str, user_id: str, record: Aud
     return True
 
 
-def _task(connection: Connection, namespace: str, task_id: str) -> TaskRecord:
-    columns = tables.tasks.c
-    row = select(tables.tasks).where(columns.namespace == namespace, columns.task_id == task_id)
-    found = structs(connection, row, TaskRecord)
-    if not found:
-        raise NotFound(
-            f"there is no task `{task_id}`",
-            code="task_not_found",
-            details={"resource": "task", "id": task_id},
-        )
-    return found[0]
-
-
-def _save_task(connection: Connection, task: TaskRecord) -> bool:
-    """Overwrite an unfinished task; False when it has ended (cancelled stays cancelled)."""
-    columns = tables.tasks.c
-    live = update(tables.tasks).where(
-        columns.task_id == task.task_id, columns.status.in_(UNFINISHED)
-    )
-    return connection.execute(live.values(row_of(tables.tasks, task))).rowcount == 1
-
-
 def _bury(connection: Connection, tombstones: list[Tombstone]) -> None:
-    for tombstone in tombstones:
-        _put(connection, tables.tombstones, row_of(tables.tombstones, tombstone))
+    """Insert or replace them all by two statements: an erased user leaves thousands."""
+    table = tables.tombstones
+    rows = [row_of(table, each) for each in tombstones]
+    if not rows:
+        return
+    keys = {f"old_{key.name}": key for key in table.primary_key.columns}
+    same = and_(*(key == bindparam(name) for name, key in keys.items()))
+    connection.execute(
+        delete(table).where(same),
+        [{name: row[key.name] for name, key in keys.items()} for row in rows],
+    )
+    connection.execute(insert(table), rows)

@@ -1,7 +1,8 @@
 """The tables of the catalogue, for SQLite and PostgreSQL alike, and how their values are written.
 
 Knows names, keys and encodings. Does not know connections, nor what is asked of the tables
-(`definitions.py`, `state.py`). Version 1; a change adds a step to `database.MIGRATIONS`.
+(`definitions.py`, `state.py`, `tasks.py` …). Version 3; a change adds a step to
+`evolution.MIGRATIONS`.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from desireline.errors import Invalid
-from desireline.types.catalog import NamespaceRecord
+from desireline.types.catalog import NamespaceRecord, PublicationRecord
 from desireline.types.learning import Rollout
 from desireline.types.retriever import Collection, Retriever
 
 Struct = TypeVar("Struct", bound=msgspec.Struct)
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 3
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
@@ -50,7 +51,10 @@ class Words(TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         if value is not None and _UNSTORABLE.search(value):
-            raise Invalid("text with NUL or lone surrogates cannot be stored", code="invalid_text")
+            raise Invalid(
+                "text with NUL or lone surrogates cannot be stored", code="invalid_text",
+                hint="leave such characters out",
+            )  # fmt: skip
         return value
 
 
@@ -172,13 +176,21 @@ tasks = Table(
     Column("namespace", Words, nullable=False),
     Column("kind", Words, nullable=False),
     Column("status", Words, nullable=False),
-    Column("progress", BigInteger, nullable=False),
+    Column("done", BigInteger, nullable=False),
     Column("total", BigInteger, nullable=False),
-    Column("error", Words, nullable=False),
-    Column("request", Json(), nullable=False),
+    Column("unit", Words, nullable=False),
+    Column("message", Words, nullable=False),
+    Column("error", Json(), nullable=False),
+    Column("parameters", Json(), nullable=False),
     Column("result", Json(), nullable=False),
+    Column("checkpoint", Json(), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("done_before", BigInteger, nullable=False),
+    Column("is_reported", Boolean, nullable=False),
     Column("created_at", Words, nullable=False),
+    Column("started_at", Words, nullable=False),
     Column("updated_at", Words, nullable=False),
+    Column("finished_at", Words, nullable=False),
     Index("tasks_by_namespace", "namespace", "task_id"),
     Index("tasks_by_status", "status"),
 )
@@ -195,6 +207,15 @@ audit = Table(
     Column("reason", Words, nullable=False),
     Column("details", Json(), nullable=False),
     Index("audit_by_subject", "namespace", "subject", "audit_id"),
+)
+
+publications = Table(
+    "publications",
+    metadata,
+    Column("public_name", Words, primary_key=True),
+    Column("retriever_id", Words, nullable=False, unique=True),
+    Column("namespace", Words, nullable=False),
+    Column("record", Json(PublicationRecord), nullable=False),
 )
 
 tombstones = Table(

@@ -12,18 +12,37 @@ import msgspec
 from desireline.types.learning import Rollout
 from desireline.types.retriever import Collection, Retriever
 
-TaskStatus = Literal["queued", "running", "done", "failed", "cancelled"]
-UNFINISHED: tuple[TaskStatus, ...] = ("queued", "running")
+TaskStatus = Literal["pending", "running", "completed", "failed", "cancelled"]
+UNFINISHED: tuple[TaskStatus, ...] = ("pending", "running")
 
 
 class NamespaceRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A tenant: the boundary of names, documents, keys and rows."""
+    """The boundary of names, documents, keys and rows.
+
+    `standalone` ones hold vectors of the caller in one collection, `collection_id`.
+    `is_open`: vector names unknown so far become features at their first upsert.
+    """
 
     namespace_id: str
     namespace_name: str
     description: str = ""
     metadata: dict[str, Any] = {}
     created_at: str = ""
+    mode: Literal["managed", "standalone"] = "managed"
+    collection_id: str = ""
+    is_open: bool = False
+
+
+class PublicationRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A retriever that anybody may run under a public name, unique among all namespaces."""
+
+    public_name: str
+    retriever_id: str
+    namespace: str
+    display_name: str = ""
+    description: str = ""
+    created_at: str = ""
+    updated_at: str = ""
 
 
 class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,19 +59,33 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TaskRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """Work a user can watch: `progress` of `total` steps done (total 0: not known yet)."""
+    """Work a user can watch: `done` of `total` (0: not known yet), counted in `unit`.
+
+    `error` is {code, message, hint} of a failure. `checkpoint` is from where the work goes on after
+    a restart ({}: from the beginning). `attempts` counts starts that were not put off by a clean
+    stop, `done_before` is what was done when the last one began. `is_reported`: a program outside
+    does the work and tells its progress.
+    """
 
     task_id: str
     namespace: str
     kind: str
-    status: TaskStatus = "queued"
-    progress: int = 0
+    status: TaskStatus = "pending"
+    done: int = 0
     total: int = 0
-    error: str = ""
-    request: dict[str, Any] = {}
+    unit: str = ""
+    message: str = ""
+    error: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
     result: dict[str, Any] = {}
+    checkpoint: dict[str, Any] = {}
+    attempts: int = 0
+    done_before: int = 0
+    is_reported: bool = False
     created_at: str = ""
+    started_at: str = ""
     updated_at: str = ""
+    finished_at: str = ""
 
 
 class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,3 +131,4 @@ class Definitions(msgspec.Struct, frozen=True, kw_only=True):
     retrievers: list[Retriever]
     rollouts: dict[str, Rollout]
     opted_out: dict[str, frozenset[str]]
+    publications: list[PublicationRecord] = []

@@ -50,14 +50,14 @@ def run(arguments: argparse.Namespace) -> int:
         with screen:
             documents = corpus.documents()
             everyone = users.population(documents, arguments.seed, arguments.taste)
-            caller = server.wait_until_ready()
-            demo = Demo(caller, screen, everyone, arguments.searches)
+            client = server.wait_until_ready()
+            demo = Demo(client, screen, everyone, arguments.searches)
             demo.prepare(documents)
             closing = demo.run()
         screen.say("\n" + closing, wrap=True)
         if arguments.exit:
             return 0
-        screen.say(invitation(server.url, api.try_out(caller)))
+        screen.say(invitation(server.url, api.try_out(client)))
         with contextlib.suppress(KeyboardInterrupt):
             ended = server.wait()
             raise StartupError(f"the server has ended by itself (exit code {ended})")

@@ -1,25 +1,29 @@
-"""The demo's side of the HTTP API: collection, retrievers, searches, clicks, reading back.
+"""What the demo asks of its server: collection, retrievers, searches, clicks, reading back.
 
-Everything the demo knows it learns through these routes, as any program could.
+Everything the demo knows it learns through the public client, as any program could.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 
-from desireline.cli.caller import Caller, Refused
 from desireline.cli.demo.corpus import LibraryDocument
 from desireline.cli.demo.users import PlannedSearch, Query
 from desireline.cli.import_ import create_collection
+from desireline.client import Client
+from desireline.client.answers import Execution, LearnedFusionContext
+from desireline.client.errors import NotFound
 from desireline.core.seeds import generator, seed_of
 
 COLLECTION = "demo-library"
 LEARNED, STATIC = "demo-learned", "demo-static"
 BATCH = 400
 PAGE = 10
+READ_AT_ONCE = 200
 FEATURES = (
     {"feature_uri": "desireline://name@v1/bm25", "kind": "lexical", "fields": ["name"]},
     {"feature_uri": "desireline://text@v1/bm25", "kind": "lexical", "fields": ["text"]},
@@ -37,7 +41,7 @@ STATIC_FUSION = "dbsf"  # the strongest of the fusions that learn nothing
 
 
 TRIAL_ANSWER = "tempfile.TemporaryDirectory"
-TRIAL = {
+TRIAL: dict[str, Any] = {
     "inputs": {"query": "create temporary directory", "user_id": "you", "user_segment": "classes"},
     "session_id": "yours",
 }
@@ -57,29 +61,29 @@ class Evaluated(msgspec.Struct, frozen=True):
 
 
 def make_library(
-    caller: Caller, documents: Sequence[LibraryDocument], advance: Callable[[int], None]
+    client: Client, documents: Sequence[LibraryDocument], advance: Callable[[int], None]
 ) -> list[str]:
     """A fresh collection with all documents; returns the feature_uris that are searched."""
-    for path in (f"retrievers/{LEARNED}", f"retrievers/{STATIC}", f"collections/{COLLECTION}"):
-        _remove(caller, f"/v1/{path}")
-    uris = create_collection(caller, COLLECTION, [dict(feature) for feature in FEATURES])
+    _remove_library(client)
+    uris = create_collection(client, COLLECTION, [dict(feature) for feature in FEATURES])
     order = generator(seed_of("demo-import")).permutation(len(documents)).tolist()
     for start in range(0, len(order), BATCH):  # mixed: the first ones tell BM25 the usual length
         batch = [msgspec.to_builtins(documents[place]) for place in order[start : start + BATCH]]
-        caller.post(f"/v1/collections/{COLLECTION}/documents/upsert", {"documents": batch})
+        client.documents.upsert(COLLECTION, batch)
         advance(len(batch))
     return uris
 
 
-def _remove(caller: Caller, path: str) -> None:
-    try:
-        caller.delete(path)
-    except Refused as error:
-        if error.status != 404:
-            raise
+def _remove_library(client: Client) -> None:
+    """What an earlier demo left in the same data directory."""
+    for name in (LEARNED, STATIC):
+        with suppress(NotFound):
+            client.retrievers.delete(name)
+    with suppress(NotFound):
+        client.collections.delete(COLLECTION)
 
 
-def make_retrievers(caller: Caller, uris: Sequence[str]) -> None:
+def make_retrievers(client: Client, uris: Sequence[str]) -> None:
     """Two retrievers that differ in one switch: one serves what it learned, the other never does.
 
     The other is in shadow mode: it serves the static fusion and logs what its own weights would
@@ -91,12 +95,12 @@ def make_retrievers(caller: Caller, uris: Sequence[str]) -> None:
         "demographic_features": ["INPUT.user_segment"],
         "static_fusion": {"fusion": STATIC_FUSION, "weights": {}},
     }
-    _make_retriever(caller, LEARNED, uris, learning)
-    _make_retriever(caller, STATIC, uris, {**learning, "shadow_mode": True})
+    _make_retriever(client, LEARNED, uris, learning)
+    _make_retriever(client, STATIC, uris, {**learning, "shadow_mode": True})
 
 
 def _make_retriever(
-    caller: Caller, name: str, uris: Sequence[str], learning: Mapping[str, Any]
+    client: Client, name: str, uris: Sequence[str], learning: Mapping[str, Any]
 ) -> None:
     searches = [{"feature_uri": uri, "query": "{{INPUT.query}}", "top_k": 100} for uri in uris]
     parameters = {
@@ -107,35 +111,31 @@ def _make_retriever(
         "stage_type": "filter",
         "config": {"stage_id": "feature_search", "parameters": parameters},
     }
-    body = {"retriever_name": name, "collection_identifiers": [COLLECTION], "stages": [stage]}
-    caller.post("/v1/retrievers", body)
+    client.retrievers.create(name, stages=[stage], collection_identifiers=[COLLECTION])
 
 
-def search(caller: Caller, planned: PlannedSearch) -> tuple[str, list[str]]:
+def search(client: Client, planned: PlannedSearch) -> tuple[str, list[str]]:
     """One search of a simulated user: (execution_id, document ids as shown)."""
     person = planned.person
-    answer = caller.post(f"/v1/retrievers/{LEARNED}/execute", {
-        "inputs": {
-            "query": planned.query.text,
-            "user_id": person.user_id,
-            "user_segment": person.segment,
-        },
-        "session_id": f"visit_of_{person.user_id}",
-        "purpose": "simulation",
-    })  # fmt: skip
-    return answer["execution_id"], [found["document_id"] for found in answer["documents"]]
+    inputs = {
+        "query": planned.query.text, "user_id": person.user_id, "user_segment": person.segment,
+    }  # fmt: skip
+    found = client.retrievers.execute(
+        LEARNED, inputs, session_id=f"visit_of_{person.user_id}", purpose="simulation"
+    )
+    return found.execution_id, [hit.document_id for hit in found.documents]
 
 
-def send_clicks(caller: Caller, clicks: Sequence[dict[str, Any]]) -> None:
+def send_clicks(client: Client, clicks: Sequence[dict[str, Any]]) -> None:
     """Clicks of several users at once (at most 1,000)."""
     if clicks:
-        caller.post("/v1/retrievers/interactions/batch", {"interactions": clicks})
+        client.interactions.batch(clicks)
 
 
-def try_out(caller: Caller) -> dict[str, Any]:
+def try_out(client: Client) -> dict[str, Any]:
     """Search as `TRIAL` does; returns a click on a result (the session keeps their order)."""
-    answer = caller.post(f"/v1/retrievers/{LEARNED}/execute", {**TRIAL, "purpose": "test"})
-    shown = [found["document_id"] for found in answer["documents"]]
+    found = client.retrievers.execute(LEARNED, **TRIAL, purpose="test")
+    shown = [hit.document_id for hit in found.documents]
     liked = next((at for at, name in enumerate(shown) if name == TRIAL_ANSWER), 0)
     return {
         "document_id": shown[liked], "interaction_type": ["click"], "position": liked,
@@ -143,9 +143,9 @@ def try_out(caller: Caller) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def learn_now(caller: Caller) -> None:
+def learn_now(client: Client) -> None:
     """Close open executions and learn from them (else: at a user's next search, or later)."""
-    caller.post("/v1/admin/flush", {"close_executions": True})
+    client.admin.flush(close_executions=True)
 
 
 def click(
@@ -163,7 +163,7 @@ def click(
 
 
 def evaluate(
-    caller: Caller,
+    client: Client,
     retriever: str,
     queries: Sequence[Query],
     round_name: str,
@@ -171,29 +171,39 @@ def evaluate(
 ) -> Iterator[Evaluated]:
     """Run held-out queries (purpose `evaluation`: nothing is learned from them), then read back.
 
-    `advance(1)` is called twice for each query.
+    `advance` is told of every query twice: when it was run, and when it was read.
     """
     started = []
     for number, query in enumerate(queries):
-        answer = caller.post(f"/v1/retrievers/{retriever}/execute", {
-            "inputs": {
-                "query": query.text,
-                "user_id": f"nobody_{query.segment}",
-                "user_segment": query.segment,
-            },
-            "session_id": f"judge_{round_name}_{number}",
-            "purpose": "evaluation",
-        })  # fmt: skip
-        started.append((query, answer["execution_id"]))
+        inputs = {
+            "query": query.text, "user_id": f"nobody_{query.segment}",
+            "user_segment": query.segment,
+        }  # fmt: skip
+        found = client.retrievers.execute(
+            retriever, inputs, session_id=f"judge_{round_name}_{number}", purpose="evaluation"
+        )
+        started.append((query, found.execution_id))
         advance(1)
-    for query, execution_id in started:
-        advance(1)
-        yield _evaluated(query, caller.get(f"/v1/retrievers/{retriever}/executions/{execution_id}"))
+    for start in range(0, len(started), READ_AT_ONCE):
+        part = started[start : start + READ_AT_ONCE]
+        read = _read_back(client, retriever, [execution_id for _, execution_id in part])
+        advance(len(part))
+        yield from (_evaluated(query, read[execution_id]) for query, execution_id in part)
 
 
-def _evaluated(query: Query, detail: Mapping[str, Any]) -> Evaluated:
-    shown = tuple(found["document_id"] for found in detail["documents"])
-    context = detail["learned_fusion_context"]
-    weights = context["sampled_weights"] if context["served"] else {}
-    shadow = (context["shadow"] or {"top": []})["top"]
+def _read_back(
+    client: Client, retriever: str, execution_ids: Sequence[str]
+) -> dict[str, Execution]:
+    """Executions as logged, by id, in one question."""
+    listed = client.executions.list(
+        retriever, execution_ids=execution_ids, limit=len(execution_ids)
+    )
+    return {each.execution_id: each for each in listed.page().results}
+
+
+def _evaluated(query: Query, execution: Execution) -> Evaluated:
+    shown = tuple(hit.document_id for hit in execution.documents)
+    context = execution.learned_fusion_context or LearnedFusionContext()
+    weights = context.sampled_weights if context.served else {}
+    shadow = context.shadow.top if context.shadow else []
     return Evaluated(query, shown, weights, tuple(shadow[:PAGE]))

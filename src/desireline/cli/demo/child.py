@@ -15,14 +15,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from desireline.cli.caller import Caller, Refused
+from desireline.cli.connection import client_of
 from desireline.cli.serve import free_port
-from desireline.errors import StartupError, Unavailable
+from desireline.client import ApiError, Client
+from desireline.errors import StartupError
 
 HOST = "127.0.0.1"
 USUAL_PORT = 8080
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
+POLL_SECONDS = 0.05
 
 
 class Server:
@@ -68,19 +70,17 @@ class Server:
         """Where the server's own log goes."""
         return self.data / "demo-server.log"
 
-    def wait_until_ready(self) -> Caller:
-        """A caller of the server, once it answers. Raises StartupError when it never does."""
-        caller = Caller(self.url)
+    def wait_until_ready(self) -> Client:
+        """A client of the server, once it answers. Raises StartupError when it never does."""
         until = time.monotonic() + START_SECONDS
-        while time.monotonic() < until:
-            if self._process is not None and self._process.poll() is not None:
-                break
-            try:
-                caller.get("/readyz")
-            except (Refused, Unavailable):
-                time.sleep(0.05)
-            else:
-                return caller
+        with client_of(self.url, sleep=lambda _: time.sleep(POLL_SECONDS)) as waiting:
+            while time.monotonic() < until:
+                if self._process is not None and self._process.poll() is not None:
+                    break
+                with contextlib.suppress(ApiError):
+                    waiting.admin.ready()
+                    return client_of(self.url)
+                time.sleep(POLL_SECONDS)
         error, hint = self._last_words()
         if not hint and not self._is_temporary:
             hint = f"the whole log: {self.log}"

@@ -13,12 +13,12 @@ from typing import Any
 
 import msgspec
 
-from desireline.cli.caller import Caller
 from desireline.cli.demo import api, report, users
 from desireline.cli.demo.corpus import LibraryDocument
 from desireline.cli.demo.report import Judged, Range, View
 from desireline.cli.demo.screen import Screen
 from desireline.cli.demo.users import PlannedSearch, Population, Query
+from desireline.client import Client
 from desireline.core.metrics import ndcg_at
 
 CHECKPOINTS = (0.0, 0.01, 0.03, 0.1, 0.25, 0.5, 0.75, 1.0)  # most is learned early
@@ -30,8 +30,8 @@ REDRAW_SECONDS = 0.1
 class Demo:
     """One run: remembers what was found so that the screen can be drawn at any time."""
 
-    def __init__(self, caller: Caller, screen: Screen, everyone: Population, searches: int) -> None:
-        self._caller = caller
+    def __init__(self, client: Client, screen: Screen, everyone: Population, searches: int) -> None:
+        self._client = client
         self._screen = screen
         self._everyone = everyone
         self._searches = searches
@@ -49,8 +49,8 @@ class Demo:
             f" {self._everyone.taste}"
         )
         self._show(title=title, phase="importing documents", total=len(documents))
-        uris = api.make_library(self._caller, documents, self._advance)
-        api.make_retrievers(self._caller, uris)
+        uris = api.make_library(self._client, documents, self._advance)
+        api.make_retrievers(self._client, uris)
         for one in self._all_held_out("judging what learns nothing", api.STATIC):
             self._static[one.query.text] = self._ndcg(one.query, one.shown)
             self._equal[one.query.text] = self._ndcg(one.query, one.shadow)
@@ -75,7 +75,7 @@ class Demo:
     def _all_held_out(self, phase: str, retriever: str) -> Iterator[api.Evaluated]:
         queries = self._everyone.held_out
         self._show(phase=phase, done=0, total=2 * len(queries), rate=0.0)
-        return api.evaluate(self._caller, retriever, queries, "all", self._advance)
+        return api.evaluate(self._client, retriever, queries, "all", self._advance)
 
     def _simulate(self, planned: Sequence[PlannedSearch]) -> None:
         """Search and click; a click is sent before the same user searches again."""
@@ -88,11 +88,11 @@ class Demo:
                 done += 1
                 rate = (done - planned[0].number) / max(time.monotonic() - began, 1e-6)
                 self._draw(done=done, rate=rate)
-            api.send_clicks(self._caller, clicks)
-        api.learn_now(self._caller)
+            api.send_clicks(self._client, clicks)
+        api.learn_now(self._client)
 
     def _search(self, search: PlannedSearch) -> Iterator[dict[str, Any]]:
-        execution_id, shown = api.search(self._caller, search)
+        execution_id, shown = api.search(self._client, search)
         for position in users.clicks(self._everyone, search, shown):
             yield api.click(execution_id, search, shown[position], position)
 
@@ -101,7 +101,7 @@ class Demo:
         self._show(phase="judging on held-out queries", done=searches, total=self._searches)
         held_out = self._everyone.held_out
         some = held_out[:: max(1, len(held_out) // QUERIES_ON_THE_WAY)]
-        found = list(api.evaluate(self._caller, api.LEARNED, some, str(searches)))
+        found = list(api.evaluate(self._client, api.LEARNED, some, str(searches)))
         point = report.point(searches, self._judged(found))
         self._show(curve=(*self._view.curve, point), weights=_weights(found))
 

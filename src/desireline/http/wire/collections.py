@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
-from desireline.errors import invalid
+from desireline.errors import Invalid, invalid
 from desireline.http.wire.common import Name, Pagination, Size
 from desireline.types.retriever import Collection, Feature
 
@@ -17,6 +17,10 @@ _PARTS = {
     "lexical": ("fields",), "dense": ("fields", "model", "dimension", "distance"),
     "field": ("field",),
 }  # fmt: skip
+
+
+def _needs(path: str, message: str, example: str) -> Invalid:
+    return invalid(path, "required_field", message, f"for example {example}")
 
 
 class FeatureIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -35,9 +39,9 @@ class FeatureIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         self._check_kind(path)
         dimension = self.dimension or 0
         if self.kind == "lexical" and not self.fields:
-            raise invalid(f"{path}.fields", "required_field", "a lexical feature needs `fields`")
+            raise _needs(f"{path}.fields", "a lexical feature needs `fields`", '["title"]')
         if self.kind == "field" and not self.field:
-            raise invalid(f"{path}.field", "required_field", "a field feature needs `field`")
+            raise _needs(f"{path}.field", "a field feature needs `field`", '"price"')
         if self.kind == "dense":
             dimension = self._dense_dimension(path, dimension_of)
         return Feature(
@@ -66,12 +70,13 @@ class FeatureIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
                 )  # fmt: skip
             return self.dimension
         if not self.fields:
-            raise invalid(f"{path}.fields", "required_field", "an encoded feature needs `fields`")
+            raise _needs(f"{path}.fields", "an encoded feature needs `fields`", '["title"]')
         known: int = dimension_of(self.model, f"{path}.model")
         if self.dimension not in (None, known):
             raise invalid(
                 f"{path}.dimension", "wrong_value",
                 f"model `{self.model}` has {known} dimensions, not {self.dimension}",
+                f"send {known}, or leave `dimension` out",
             )  # fmt: skip
         return known
 

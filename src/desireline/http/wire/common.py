@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, ClassVar, TypeVar
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 import msgspec
 from litestar.params import QueryParameter
 
+from desireline.core import cursors
 from desireline.errors import invalid
 
 T = TypeVar("T")
@@ -98,3 +99,67 @@ def paged(total: int, page: int, page_size: int, *, counted: bool) -> Pagination
         next_page=page + 1 if page < pages else None,
         previous_page=page - 1 if page > 1 else None,
     )
+
+
+# Lists out of the log: any depth, by page, offset or cursor.
+
+
+class Sort(msgspec.Struct, forbid_unknown_fields=True):
+    """The order of a list; interactions are sorted by time only."""
+
+    field: Literal["timestamp", "occurred_at"] = "timestamp"
+    direction: Literal["asc", "desc"] = "desc"
+
+
+class Paging(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Which page: `limit` or `page_size`, `page` (1-based, any depth), `offset` or `cursor`."""
+
+    limit: Size | None = None
+    page_size: Size | None = None
+    page: Annotated[int, msgspec.Meta(ge=1, le=4_000_000)] | None = None
+    offset: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] | None = None
+    cursor: str | None = None
+    next_cursor: str | None = None
+    after: str | None = None
+    include_total: bool | None = None
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a page lies: `size` rows of page `page`, from `offset` or behind `cursor`."""
+
+    size: int
+    page: int
+    offset: int
+    cursor: str = ""
+    counted: bool = False
+
+    @classmethod
+    def of(cls, sent: Paging) -> Place:
+        """The place that the several names mean. Raises Invalid for a cursor that is not ours."""
+        size = size_of(sent.limit, sent.page_size, 50)
+        cursor = sent.cursor or sent.next_cursor or sent.after or ""
+        if cursor and not cursors.is_cursor(cursor):
+            raise invalid(
+                "$.cursor", "invalid_cursor", "`cursor` is not one of ours",
+                "send pagination.next_cursor of the page before",
+            )  # fmt: skip
+        page = sent.page or (sent.offset or 0) // size + 1
+        offset = (page - 1) * size if sent.offset is None else sent.offset
+        return cls(size, page, 0 if cursor else offset, cursor, bool(sent.include_total))
+
+    @property
+    def behind(self) -> tuple[int, str]:
+        """(ms, id) of the row the cursor points at; (0, "") on the first page."""
+        return cursors.behind(self.cursor)
+
+    def pagination(self, cursor: str, total: int | None = None) -> Pagination:
+        """The block of an answer; `cursor` goes on behind it ("": the end)."""
+        return Pagination(
+            total=total,
+            total_pages=None if total is None else -(-total // self.size),
+            page=self.page,
+            page_size=self.size,
+            next_page=self.page + 1 if cursor else None,
+            previous_page=self.page - 1 if self.page > 1 else None,
+            next_cursor=cursor or None,
+        )

@@ -5,33 +5,27 @@ Knows names, aliases and limits of fields; what an interaction must satisfy is t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
 from desireline.core import signals, times
-from desireline.core.ids import is_id
+from desireline.core.ids import is_id, prefixed
 from desireline.errors import invalid
-from desireline.http.wire.common import Pagination
-from desireline.steps.capture import Page, Result, Selection, Sent, warning_of
+from desireline.http.wire.common import MOST_ROWS, Pagination, Paging, Place, Sort
+from desireline.steps.capture import Erased, Page, Result, Selection, Sent, warning_of
 from desireline.steps.capture.linking import bare_execution_id
 from desireline.steps.capture.receipts import teaches_of
 from desireline.steps.capture.rows import Kept
 from desireline.types.log import NO_ID, Interaction
-
-MOST_ROWS = 1000
-DAY_MS = 86_400_000
 
 Text = Annotated[str, msgspec.Meta(max_length=512)]
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
 Types = Annotated[list[str], msgspec.Meta(min_length=1, max_length=32)] | str
 Score = Annotated[float, msgspec.Meta(ge=-3e38, le=3e38)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
-Size = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 _kept = msgspec.json.Decoder(Kept).decode
-_CURSOR = re.compile(r"[0-9a-f]{1,12}-[0-9a-f]{32}")
 
 
 class InteractionRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, gc=False):
@@ -53,7 +47,7 @@ class InteractionRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=Tru
     execution_id: Text | None = None
     retriever_id: Text | None = None
     query_snapshot: dict[str, Any] | None = None
-    document_score: Score | None = None
+    document_score: float | None = None
     result_set_size: Count | None = None
     feature_uri: Text | None = None
     occurred_at: Text | None = None
@@ -149,11 +143,11 @@ class InteractionOut(msgspec.Struct, kw_only=True):
 def _execution_id(row: Interaction, kept: Kept) -> str | None:
     if kept.execution_id:
         return kept.execution_id
-    return None if row.execution_id == NO_ID else f"exec_{row.execution_id}"
+    return None if row.execution_id == NO_ID else prefixed("exec", row.execution_id)
 
 
 def _retriever_id(stored: str) -> str | None:
-    return f"ret_{stored}" if is_id(stored) else stored or None
+    return prefixed("ret", stored) if is_id(stored) else stored or None
 
 
 class BatchRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -192,26 +186,6 @@ class BatchAnswer(msgspec.Struct, kw_only=True):
         )
 
 
-class Sort(msgspec.Struct, forbid_unknown_fields=True):
-    """The order of a list; interactions are sorted by time only."""
-
-    field: Literal["timestamp", "occurred_at"] = "timestamp"
-    direction: Literal["asc", "desc"] = "desc"
-
-
-class Paging(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """Which page: `limit` or `page_size`, `page` (1-based, any depth), `offset` or `cursor`."""
-
-    limit: Size | None = None
-    page_size: Size | None = None
-    page: Annotated[int, msgspec.Meta(ge=1, le=4_000_000)] | None = None
-    offset: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] | None = None
-    cursor: str | None = None
-    next_cursor: str | None = None
-    after: str | None = None
-    include_total: bool | None = None
-
-
 class ListInteractionsRequest(Paging, forbid_unknown_fields=True, kw_only=True):
     """Which interactions: every field narrows. `days` counts back from now."""
 
@@ -247,7 +221,7 @@ class ListInteractionsRequest(Paging, forbid_unknown_fields=True, kw_only=True):
             document_ids=_any(self.feature_id or self.document_id),
             interaction_types=signals.check(self.interaction_type) if self.interaction_type else (),
             attributions=_any(self.attribution),
-            after_ms=max(after, now_ms - self.days * DAY_MS) if self.days else after,
+            after_ms=max(after, now_ms - self.days * times.DAY_MS) if self.days else after,
             before_ms=times.parse_iso(self.created_before, "$.created_before")
             if self.created_before
             else times.LATEST_MS,
@@ -257,30 +231,6 @@ class ListInteractionsRequest(Paging, forbid_unknown_fields=True, kw_only=True):
 
 def _any(value: str | None) -> tuple[str, ...]:
     return (value,) if value else ()
-
-
-class Place(msgspec.Struct, frozen=True):
-    """Where a page lies: `size` rows of page `page`, from `offset` or behind `cursor`."""
-
-    size: int
-    page: int
-    offset: int
-    cursor: str = ""
-    counted: bool = False
-
-    @classmethod
-    def of(cls, sent: Paging) -> Place:
-        """The place that the several names mean. Raises Invalid for a cursor that is not ours."""
-        size = sent.limit or sent.page_size or 50
-        cursor = sent.cursor or sent.next_cursor or sent.after or ""
-        if cursor and not _CURSOR.fullmatch(cursor):
-            raise invalid(
-                "$.cursor", "invalid_cursor", "`cursor` is not one of ours",
-                "send pagination.next_cursor of the page before",
-            )  # fmt: skip
-        page = sent.page or (sent.offset or 0) // size + 1
-        offset = (page - 1) * size if sent.offset is None else sent.offset
-        return cls(size, page, 0 if cursor else offset, cursor, bool(sent.include_total))
 
 
 class InteractionsPage(msgspec.Struct, kw_only=True):
@@ -295,16 +245,7 @@ class InteractionsPage(msgspec.Struct, kw_only=True):
     def of(cls, page: Page, place: Place) -> InteractionsPage:
         """The answer about a page."""
         rows = [InteractionOut.of(row) for row in page.rows]
-        total = page.total
-        pagination = Pagination(
-            total=total,
-            total_pages=None if total is None else -(-total // place.size),
-            page=place.page,
-            page_size=place.size,
-            next_page=place.page + 1 if page.cursor else None,
-            previous_page=place.page - 1 if place.page > 1 else None,
-            next_cursor=page.cursor or None,
-        )
+        pagination = place.pagination(page.cursor, page.total)
         return cls(results=rows, items=rows, pagination=pagination, warnings=list(page.warnings))
 
 
@@ -317,8 +258,39 @@ class InteractionDeleted(msgspec.Struct, kw_only=True):
     success: bool = True
 
 
-__all__ = [
-    "MOST_ROWS", "BatchAnswer", "BatchEnvelope", "BatchRequest", "InteractionDeleted",
-    "InteractionOut", "InteractionRequest", "InteractionsPage", "ListInteractionsRequest", "Paging",
-    "Place", "Sort",
-]  # fmt: skip
+class DeleteInteractionsRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Query of the deletion of all interactions of a user; nothing is deleted without one."""
+
+    user_id: Annotated[
+        str, msgspec.Meta(min_length=1, max_length=512, description="whose interactions to delete")
+    ]
+    not_available: ClassVar[frozenset[str]] = frozenset({"session_id"})
+    not_available_hint: ClassVar[str] = "interactions are deleted by `user_id`, or one by one"
+
+
+class UserErased(msgspec.Struct, kw_only=True):
+    """The receipt of an erasure. Executions keep what was shown: this route redacts none, so
+    `executions_redacted` is 0; there are no models and data sets made of interactions yet.
+
+    `contexts_recomputed`: learned contexts in which the deleted ones had taught; their state is
+    made again without them at the next turns of the learner.
+    """
+
+    user_id: str
+    deleted: int
+    at: str
+    rows_deleted: int
+    contexts_recomputed: int
+    completed_at: str
+    executions_redacted: int = 0
+    models_flagged_for_retraining: list[str] = []
+    datasets_affected: list[str] = []
+
+    @classmethod
+    def of(cls, user_id: str, erased: Erased) -> UserErased:
+        """The receipt about a user, as named in the request."""
+        at = times.iso(erased.at_ms)
+        return cls(
+            user_id=user_id, deleted=erased.deleted, at=at, rows_deleted=erased.deleted,
+            contexts_recomputed=erased.contexts, completed_at=at,
+        )  # fmt: skip

@@ -84,7 +84,10 @@ class WeightsOut(msgspec.Struct, kw_only=True):
 
 
 class UserWeightsOut(msgspec.Struct, kw_only=True):
-    """A user's weights at the active level: mean and one draw, and everyone's for comparison."""
+    """A user's weights at the active level: mean and one draw, and everyone's for comparison.
+
+    `intervals` holds 95 % of the draws of each weight: [low, high].
+    """
 
     user_id: str
     context_level: str
@@ -94,6 +97,7 @@ class UserWeightsOut(msgspec.Struct, kw_only=True):
     global_weights: dict[str, float]
     sampled_weights: dict[str, float]
     mean_weights: dict[str, float]
+    intervals: dict[str, list[float]]
     alpha_beta: dict[str, dict[str, float]]
     posterior_version: int
     source: str = "desireline"

@@ -6,8 +6,10 @@ from typing import Annotated, Any, ClassVar
 
 import msgspec
 
+from desireline.core.ids import prefixed
 from desireline.errors import invalid
 from desireline.http.wire.common import Name, Pagination
+from desireline.http.wire.paging import PageAsked
 from desireline.types.retriever import Retriever
 
 INPUT_TYPES = (
@@ -16,27 +18,23 @@ INPUT_TYPES = (
 )  # fmt: skip
 
 
-class StageConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """Which stage, with which parameters (see the stages reference)."""
-
-    stage_id: str | None = None
-    parameters: dict[str, Any] = {}
-
-
-class Stage(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """One stage of a retriever."""
-
-    config: StageConfig
-    stage_name: str | None = None
-    stage_type: str | None = None
-    on_error: str | None = None
-    description: str | None = None
-    output_alias: str | None = None
-    batch_size: Any = None
-    not_available: ClassVar[frozenset[str]] = frozenset({"type", "stage_id", "parameters"})
-    not_available_hint: ClassVar[str] = (
-        'use the nested form {"stage_name", "config": {"stage_id", "parameters"}}'
-    )
+Stages = Annotated[
+    list[dict[str, Any]],
+    msgspec.Meta(
+        description="stages in order, each `{config: {stage_id, parameters}}`, flat `{stage_id, "
+        "parameters}` or short `{type, …parameters}`; see the stages reference",
+        examples=[
+            [
+                {
+                    "config": {
+                        "stage_id": "feature_search",
+                        "parameters": {"searches": [{"feature_uri": "desireline://title@v1/bm25"}]},
+                    }
+                }
+            ]
+        ],
+    ),
+]
 
 
 class InputField(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -76,7 +74,7 @@ class CreateRetriever(_Editable, forbid_unknown_fields=True, kw_only=True):
     """`POST /v1/retrievers`."""
 
     retriever_name: Name
-    stages: list[Stage]
+    stages: Stages
     budget_limits: dict[str, Any] | None = None
     visibility: str | None = None
     not_available: ClassVar[frozenset[str]] = frozenset({"cache_config", "marketplace_listing_id"})
@@ -86,7 +84,7 @@ class PatchRetriever(_Editable, forbid_unknown_fields=True, kw_only=True):
     """`PATCH /v1/retrievers/{id}`."""
 
     retriever_name: Name | None = None
-    stages: list[Stage] | None = None
+    stages: Stages | None = None
     not_available: ClassVar[frozenset[str]] = frozenset(
         {"cache_config", "budget_limits", "visibility"}
     )
@@ -119,11 +117,12 @@ class RetrieverOut(msgspec.Struct, kw_only=True):
 
     @classmethod
     def of(
-        cls, retriever: Retriever, uris: list[str], fusion: str | None, warnings: list[str]
-    ) -> RetrieverOut:
+        cls, retriever: Retriever, uris: list[str], fusion: str | None, warnings: list[str],
+        *, is_published: bool = False,
+    ) -> RetrieverOut:  # fmt: skip
         """The answer about a retriever that depends on the features `uris`."""
         return cls(
-            retriever_id=f"ret_{retriever.retriever_id}",
+            retriever_id=prefixed("ret", retriever.retriever_id),
             retriever_name=retriever.retriever_name,
             namespace_id=retriever.namespace,
             version=retriever.version,
@@ -138,7 +137,7 @@ class RetrieverOut(msgspec.Struct, kw_only=True):
             display_config=retriever.display_config or {},
             feature_dependencies=uris,
             fusion=fusion,
-            is_published=False,
+            is_published=is_published,
             created_at=retriever.created_at,
             updated_at=retriever.updated_at,
             warnings=warnings,
@@ -167,40 +166,83 @@ class RetrieverVersions(msgspec.Struct, kw_only=True):
     pagination: Pagination
 
 
+class ExcludeInteracted(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Leave out documents on which the request's user (without one: session) acted in these ways.
+
+    The latest 10,000 of them; more are reported in `limits[]`.
+    """
+
+    interaction_types: Annotated[
+        Annotated[str, msgspec.Meta(min_length=1)]
+        | Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=50)],
+        msgspec.Meta(
+            description="any of these types, such as purchase; 1 to 50 of them, or one as a text"
+        ),
+    ]  # fmt: skip
+    days: Annotated[
+        float, msgspec.Meta(gt=0, le=3650, description="acts older than this are not asked for")
+    ] = 90  # fmt: skip
+
+
+Documents = Annotated[int, msgspec.Meta(ge=1, le=500)]
+
+
+class ExecuteSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """`settings` of an execution: another place for `limit`."""
+
+    limit: Documents | None = None
+    not_available: ClassVar[frozenset[str]] = frozenset({"max_chunks"})
+
+
 class ExecuteRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """`POST /v1/retrievers/{id}/execute`. `inputs` wins over the same value at top level."""
+    """`POST /v1/retrievers/{id}/execute`. `inputs` wins over the same value at top level.
+
+    `limit`, or one page of the ranking by `pagination`. `stream` answers stage by stage.
+    """
 
     inputs: dict[str, Any] = {}
     query: str | dict[str, Any] | None = None
     filters: Any = None
-    limit: Annotated[int, msgspec.Meta(ge=1, le=500)] | None = None
-    page_size: Annotated[int, msgspec.Meta(ge=1, le=500)] | None = None
+    exclude_interacted: ExcludeInteracted | None = None
+    limit: Documents | None = None
+    page_size: Documents | None = None
+    pagination: PageAsked | None = None
     user_id: str | None = None
     session_id: str | None = None
     segment: str | None = None
     purpose: str | None = None
-    settings: dict[str, Any] | None = None
+    settings: ExecuteSettings | None = None
+    stream: bool = False
+    explain: bool = False
+    return_vectors: bool = False
     skip_cache: bool = False
     include_legacy_results: bool = False
     return_presigned_urls: bool = False
-    not_available: ClassVar[frozenset[str]] = frozenset(
-        {"pagination", "stream", "expand", "explain", "return_vectors", "target_collection_id"}
+    not_available: ClassVar[frozenset[str]] = frozenset({"expand", "target_collection_id"})
+    not_available_hint: ClassVar[str] = (
+        "leave it out; to search in one collection, filter on `collection_id`"
     )
 
 
 class Attribution(msgspec.Struct, kw_only=True):
-    """What one search said about a document, and the term it added to the fused score."""
+    """What one search said about a document, and the term it added to the fused score.
+
+    `rank` and `raw_score` are absent where an execution is read back: impressions lack them.
+    """
 
     feature_uri: str
-    rank: int | None
-    raw_score: float | None
+    rank: int | msgspec.UnsetType | None = msgspec.UNSET
+    raw_score: float | msgspec.UnsetType | None = msgspec.UNSET
     norm_score: float
     weight: float
     contribution: float
 
 
 class LearnedFusionContext(msgspec.Struct, kw_only=True, omit_defaults=False):
-    """The decision of a learned stage: which weights, from which level, and what was served."""
+    """The decision of a learned stage: which weights, from which level, and what was served.
+
+    `swapped`: the two neighbouring ranks that exploration exchanged in this answer, or null.
+    """
 
     context_key: str
     context_level: str
@@ -214,7 +256,8 @@ class LearnedFusionContext(msgspec.Struct, kw_only=True, omit_defaults=False):
     experiment_id: str | None
     posterior_version: int
     seed: int
-    shadow: dict[str, Any] | None = None
+    shadow: dict[str, Any] | None
+    swapped: list[int] | None
 
 
 class ExecuteResponse(msgspec.Struct, kw_only=True):
@@ -239,4 +282,5 @@ class ExecuteResponse(msgspec.Struct, kw_only=True):
     facets: dict[str, Any] = {}
     learned_fusion_context: LearnedFusionContext | msgspec.UnsetType = msgspec.UNSET
     results: list[dict[str, Any]] | msgspec.UnsetType = msgspec.UNSET
+    explain_plan: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     error: str | None = None

@@ -4,11 +4,12 @@
 """
 
 from desireline.steps.capture.ports import Ports
-from desireline.steps.capture.reading import Page, Readings, Selection
+from desireline.steps.capture.reading import Erased, Page, Readings, Selection, Used, Visitor
 from desireline.steps.capture.receipts import Receipt, Result, warning_of
 from desireline.steps.capture.sent import Sent
 from desireline.steps.capture.writing import Capture
 
 __all__ = [
-    "Capture", "Page", "Ports", "Readings", "Receipt", "Result", "Selection", "Sent", "warning_of",
+    "Capture", "Erased", "Page", "Ports", "Readings", "Receipt", "Result", "Selection", "Sent",
+    "Used", "Visitor", "warning_of",
 ]  # fmt: skip

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
-from desireline.core import signals, times
+from desireline.core import signals
 from desireline.core.ids import derived_id, is_id, strip
 from desireline.core.queries import query_key
+from desireline.core.recall import execution_of, shown_of
 from desireline.errors import DesirelineError, Invalid
 from desireline.ports import EventLog, RecentExecution, RecentExecutions, Shown
 from desireline.steps.capture.sent import Sent
@@ -157,40 +157,4 @@ async def _read(log: EventLog, namespace: str, sent: Sent, now_ms: int) -> Recen
         log.query("execution_by_id", namespace=namespace, execution_id=execution_id),
         log.query("impressions_of_execution", namespace=namespace, execution_id=execution_id),
     )
-    return _remembered(rows[0], impressions) if rows else None
-
-
-def _remembered(row: dict[str, Any], impressions: Sequence[dict[str, Any]]) -> RecentExecution:
-    """An execution out of the log, as memory would hold it after its closing."""
-    at_ms = _ms(row["occurred_at"])
-    return RecentExecution(
-        execution_id=row["execution_id"],
-        namespace=row["namespace"],
-        retriever_id=row["retriever_id"],
-        at_ms=at_ms,
-        closes_at_ms=at_ms,
-        query_key=row["query_key"],
-        user_id=row["user_id"],
-        session_id=row["session_id"],
-        context_keys=tuple(row["context_keys"]),
-        searches=tuple(row["searches"]),
-        variant=row["variant"],
-        shown=[_shown(each) for each in impressions],
-        open=False,
-        purpose=row["purpose"],
-    )
-
-
-def _shown(row: dict[str, Any]) -> Shown:
-    return Shown(
-        document_id=row["document_id"],
-        position=int(row["position"]),
-        score=float(row["score"]),
-        norm_scores=tuple(row["norm_scores"]),
-        contributions=tuple(row["contributions"]),
-        winner=row["winner"],
-    )
-
-
-def _ms(value: Any) -> int:
-    return value if isinstance(value, int) else times.from_row_time(str(value))
+    return execution_of(rows[0], [shown_of(each) for each in impressions]) if rows else None

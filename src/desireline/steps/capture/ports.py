@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from desireline.core.pseudonyms import KnownAs, as_sent
 from desireline.ports import (
     Clock,
     EventLog,
@@ -32,7 +33,10 @@ Forget = Callable[[str, str], Awaitable[None]]
 
 
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
-    """The collaborators of capture; `read_limit_ms` bounds the one log read of a single create."""
+    """The collaborators of capture; `read_limit_ms` bounds the one log read of a single create.
+
+    `known_as` gives users the names they are kept under.
+    """
 
     intake: Intake
     event_log: EventLog
@@ -47,3 +51,4 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     node: str = ""
     random_bytes: Callable[[int], bytes] = os.urandom
     read_limit_ms: int = 50
+    known_as: KnownAs = as_sent

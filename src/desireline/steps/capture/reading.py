@@ -11,13 +11,14 @@ from typing import Any, Literal
 
 import msgspec
 
-from desireline.core import duplicates
+from desireline.core import cursors, duplicates
 from desireline.core.times import LATEST_MS, from_row_time
 from desireline.errors import NotFound, Unavailable
 from desireline.steps.capture.ports import Ports
 from desireline.types.log import Interaction
 
 DELETE_MS = 30_000
+DELETED_AT_ONCE = 1_000
 LAGGING = "the log is behind: what was acknowledged in the last second may be missing here"
 
 
@@ -46,6 +47,30 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
+class Visitor(msgspec.Struct, frozen=True, kw_only=True):
+    """Who acted: a user; without one ("") the session."""
+
+    namespace: str
+    user_id: str = ""
+    session_id: str = ""
+
+
+class Used(msgspec.Struct, frozen=True, kw_only=True):
+    """Documents, the latest used first, and how many there are when a limit cut them."""
+
+    document_ids: tuple[str, ...]
+    total: int
+    warnings: tuple[str, ...] = ()
+
+
+class Erased(msgspec.Struct, frozen=True, kw_only=True):
+    """How many interactions are gone, and in how many contexts they had taught."""
+
+    deleted: int
+    contexts: int
+    at_ms: int
+
+
 class Readings:
     """The reading half of capture, bound to its ports."""
 
@@ -58,11 +83,9 @@ class Readings:
         row = await self._row(namespace, interaction_id)
         if row is None:
             raise NotFound(
-                f"there is no interaction `int_{interaction_id}`",
-                code="interaction_not_found",
-                hint="" if fresh else LAGGING,
-                details={"resource": "interaction", "id": f"int_{interaction_id}"},
-            )
+                resource="interaction", reference=f"int_{interaction_id}",
+                code="interaction_not_found", hint="" if fresh else LAGGING,
+            )  # fmt: skip
         return row, [] if fresh else [LAGGING]
 
     async def list(
@@ -70,7 +93,8 @@ class Readings:
     ) -> Page:
         """A page of the selection: `limit` rows from `offset`, or from behind `cursor`."""
         fresh = await self._ports.intake.flushed()
-        at_ms, at_id = _place(cursor)
+        chosen = self._named(chosen)
+        at_ms, at_id = cursors.behind(cursor)
         ask = self._ports.event_log.query
         wanted = msgspec.structs.asdict(chosen)
         page = ask(
@@ -92,25 +116,73 @@ class Readings:
             warnings=() if fresh else (LAGGING,),
         )
 
+    async def used(
+        self, chosen: Visitor, interaction_types: Sequence[str], since_ms: int, limit: int
+    ) -> Used:
+        """The documents a visitor acted on in any of these ways, the latest first."""
+        fresh = await self._ports.intake.flushed()
+        found = await self._ports.event_log.query(
+            "documents_used", namespace=chosen.namespace,
+            user_id=self._ports.known_as(chosen.namespace, chosen.user_id),
+            session_id=chosen.session_id, interaction_types=interaction_types, since_ms=since_ms,
+            before_ms=LATEST_MS, limit=limit,
+        )  # fmt: skip
+        return Used(
+            document_ids=tuple(row["document_id"] for row in found),
+            total=found[0]["documents"] if found else 0,
+            warnings=() if fresh else (LAGGING,),
+        )
+
     async def delete(self, namespace: str, interaction_id: str) -> bool:
         """Delete one interaction everywhere; False when there was none. Again changes nothing.
 
         Raises Unavailable while the row may still be on its way into the log.
         """
+        await self._settled()
+        row = await self._row(namespace, interaction_id)
+        if row is not None:
+            await self._erase(namespace, [row])
+        return row is not None
+
+    async def delete_user(self, namespace: str, user_id: str) -> Erased:
+        """Delete all interactions of a user, as `delete` does one. Again finds none.
+
+        Those that arrive meanwhile stay. Raises Unavailable as `delete`; what was deleted before
+        it was raised stays deleted.
+        """
+        await self._settled()
+        deleted, contexts, cursor = 0, set[str](), ""
+        theirs = Selection(namespace=namespace, user_ids=(user_id,))
+        while deleted == 0 or cursor:
+            page = await self.list(theirs, DELETED_AT_ONCE, 0, cursor)
+            if not page.rows:
+                break
+            await self._erase(namespace, page.rows)
+            deleted, cursor = deleted + len(page.rows), page.cursor
+            contexts.update(key for row in page.rows if row.teaches for key in row.context_keys)
+        return Erased(deleted=deleted, contexts=len(contexts), at_ms=self._ports.clock())
+
+    def _named(self, chosen: Selection) -> Selection:
+        known = [self._ports.known_as(chosen.namespace, each) for each in chosen.user_ids]
+        return msgspec.structs.replace(chosen, user_ids=tuple(known))
+
+    async def _settled(self) -> None:
         if not await self._ports.intake.flushed(timeout_ms=DELETE_MS):
             raise Unavailable(
                 "the log is too far behind to delete from it; nothing was deleted",
                 hint="send it again after a pause",
             )
-        row = await self._row(namespace, interaction_id)
-        if row is None:
-            return False
-        now_ms = self._ports.clock()
-        await self._ports.tombstones.bury(namespace, "interaction", interaction_id, now_ms)
-        await self._ports.event_log.delete_interactions(namespace, [interaction_id])
-        self._forget(row, now_ms)
-        await self._ports.forget(interaction_id, row.retriever_id)
-        return True
+
+    async def _erase(self, namespace: str, rows: Sequence[Interaction]) -> None:
+        """Out of the log, of memory and of what was learned. Buried first: a crash on the way is
+        noticed at the next start.
+        """
+        ids, now_ms = [row.interaction_id for row in rows], self._ports.clock()
+        await self._ports.tombstones.bury(namespace, "interaction", ids, now_ms)
+        await self._ports.event_log.delete_interactions(namespace, ids)
+        for row in rows:
+            self._forget(row, now_ms)
+            await self._ports.forget(row.interaction_id, row.retriever_id)
 
     async def _row(self, namespace: str, interaction_id: str) -> Interaction | None:
         found = await self._ports.event_log.query(
@@ -146,10 +218,4 @@ def rows_by_id(found: Sequence[dict[str, Any]]) -> dict[str, Interaction]:
 
 
 def _cursor(row: Interaction) -> str:
-    return f"{from_row_time(row.occurred_at):x}-{row.interaction_id}"
-
-
-def _place(cursor: str) -> tuple[int, str]:
-    """The row a cursor points at; callers have checked its form."""
-    at, _, identity = cursor.partition("-")
-    return (int(at, 16), identity) if cursor else (0, "")
+    return cursors.cursor_of(from_row_time(row.occurred_at), row.interaction_id)

@@ -5,10 +5,12 @@ Everything is derived from the row, so that an answer can be given again from th
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from functools import lru_cache
 
 import msgspec
 
+from desireline.core.signals import SIGNALS
 from desireline.types.log import Interaction
 
 TEACHING = ("open", "late")
@@ -21,10 +23,15 @@ _SENTENCES = {
     "send execution_id, or the session_id of the search",
     "backfill": "a past interaction without execution_id is stored but teaches nothing; "
     "send its execution_id",
-    "not_shown": "the execution did not show this document; send its document_id",
+    "not_shown": "the execution did not show this document; send as feature_id the document_id of "
+    "one of its documents, and the execution_id of the answer it stood in",
     "query_level": "a statement about the query, not about a document, teaches no weights",
     "not_logged": "the search was answered while the log was full, or before the retriever "
     "learned, so it can't teach",
+    "log_only": "the search was ranked elsewhere and only logged here: it counts, but no search of "
+    "this retriever can be credited; send what your engine found to /fuse",
+    "ad_hoc": "the search ran stages that are stored nowhere; store them as a retriever with "
+    "fusion `learned` to learn from it",
     "not_traffic": "the search was not made for a user (its purpose is not traffic)",
     "retriever_deleted": "the retriever of this execution was deleted",
     "nothing_to_learn": "the retriever has no stage with fusion `learned`",
@@ -78,11 +85,22 @@ def warning_of(row: Interaction, *, deduplicated: bool = False) -> str | None:
     ...                   teaches_reason="zero_reward")
     >>> warning_of(row)
     'these interaction types earn no reward'
+    >>> warning_of(msgspec.structs.replace(row, interaction_type=["clik"]))
+    'these interaction types earn no reward; did you mean `click`?'
     """
     if row.teaches and not row.conformance and not deduplicated:
         return None
     first = "deduplicated" if deduplicated else "" if row.teaches else row.teaches_reason
-    return _said((first, *row.conformance))
+    said = _said((first, *row.conformance))
+    return said + _meant(tuple(row.interaction_type)) if first == "zero_reward" and said else said
+
+
+@lru_cache(maxsize=1024)
+def _meant(types: tuple[str, ...]) -> str:
+    """The known type that an unknown one was probably to be."""
+    own = [name for name in types if name not in SIGNALS]
+    near = [close for name in own for close in get_close_matches(name, SIGNALS, n=1)]
+    return f"; did you mean `{near[0]}`?" if near else ""
 
 
 @lru_cache(maxsize=1024)

@@ -12,12 +12,13 @@ from typing import Any
 import msgspec
 
 from desireline.core import times
-from desireline.core.queries import query_key
+from desireline.core.ids import is_id
 from desireline.core.reward import reward, rewards_of
 from desireline.core.snapshot import Served
 from desireline.errors import NotFound
 from desireline.ports import Live
-from desireline.steps.capture.linking import Link, is_foreign
+from desireline.steps.capture.linking import Link, is_foreign, said_query
+from desireline.steps.capture.receipts import TEACHING
 from desireline.steps.capture.sent import Sent, moment
 from desireline.types.log import NO_ID, Interaction
 
@@ -79,7 +80,8 @@ class Desk:
                     self.namespace, sent
                 ).retriever.retriever_id
             except NotFound:
-                self._named[sent] = sent
+                bare = sent.removeprefix("ret_")
+                self._named[sent] = bare if is_id(bare) else sent
         return self._named[sent]
 
     def reward(self, retriever_id: str, types: tuple[str, ...], rating: Any) -> float:
@@ -100,7 +102,7 @@ class Desk:
 
     def row(self, sent: Sent, types: tuple[str, ...], link: Link, stamp: Stamp) -> Interaction:
         """The row. Raises `errors.Invalid` for a bad time."""
-        execution, shown, metadata = link.execution, link.shown, sent.metadata or {}
+        shown, metadata = link.shown, sent.metadata or {}
         who = self._identity(sent, link)
         worth = self.reward(who.retriever_id, types, metadata.get("rating"))
         occurred_ms, future = moment(sent, self.now_ms)
@@ -108,9 +110,7 @@ class Desk:
         reason = link.reason or self._reason(link, who, worth)
         position = -1 if sent.position is None else sent.position
         said = metadata.get("query")
-        query = said if isinstance(said, str) else ""
         attribution, feature_uri = _arm(sent, link, served)
-        details = _details(metadata) if metadata else _NO_DETAILS
         return Interaction(
             namespace=self.namespace,
             occurred_at=self.now if occurred_ms == self.now_ms else times.row_time(occurred_ms),
@@ -120,7 +120,6 @@ class Desk:
             seq=stamp.seq,
             user_id=who.user_id,
             session_id=who.session_id,
-            purpose=execution.purpose if execution is not None else "traffic",
             attributes=_attributes(sent, who, worth, link),
             interaction_id=stamp.identity,
             client_event_id=stamp.client_event_id,
@@ -130,28 +129,12 @@ class Desk:
             interaction_type=types,
             position=shown.position if shown is not None else position,
             position_as_sent=position,
-            query=query,
-            query_key=execution.query_key if execution is not None else query_key(query),
-            document_score=sent.document_score,
-            result_set_size=sent.result_set_size,
+            query=said if isinstance(said, str) else "",
             reward=worth,
-            reward_map_version=served.rewards_version if served is not None else 0,
-            feature_uri=feature_uri,
-            client_feature_uri=sent.feature_uri,
             attribution=attribution,
-            teaches=int(reason in ("open", "late")),
             teaches_reason=reason,
-            context_keys=execution.context_keys if execution is not None else (),
-            variant=execution.variant if execution is not None else "",
             conformance=(*who.notes, "occurred_at_in_future") if future else who.notes,
-            duration_ms=details.duration_ms,
-            value=details.value,
-            currency=details.currency,
-            quantity=details.quantity,
-            order_id=details.order_id,
-            device=details.device,
-            locale=details.locale,
-            country=details.country,
+            **_rest(sent, link, served, reason, feature_uri),
         )
 
     def _reason(self, link: Link, who: Identity, worth: float) -> str:
@@ -159,6 +142,8 @@ class Desk:
         execution = link.execution
         if execution is None:
             return "no_execution"
+        if execution.source in _UNLEARNED:
+            return _UNLEARNED[execution.source]
         if execution.purpose not in ("traffic", "simulation"):
             return "not_traffic"
         refusal, silent = self._standing(who.retriever_id, execution.variant)
@@ -198,14 +183,19 @@ class Desk:
         return Identity(ours[0] or theirs[0], ours[1] or theirs[1], retriever_id, notes)
 
 
+_UNLEARNED = {"log": "log_only", "ad_hoc": "ad_hoc"}
+"""Why executions from these sources teach nothing."""
 _WHO = ("user_id", "session_id", "retriever_id")
 
 
 def _arm(sent: Sent, link: Link, served: Served | None) -> tuple[str, str]:
-    """Attribution and effective feature_uri: the log's, unless the retriever trusts its clients."""
-    if link.shown is None:
+    """Attribution and effective feature_uri: the log's, unless the retriever trusts its clients
+    and this one named a search of the execution.
+    """
+    if link.shown is None or link.execution is None:
         return link.attribution, sent.feature_uri
-    if sent.feature_uri and served is not None and served.learning.attribution == "client":
+    trusted = served is not None and served.learning.attribution == "client"
+    if trusted and sent.feature_uri in link.execution.searches:
         return "client", sent.feature_uri
     return link.attribution, link.shown.winner
 
@@ -237,30 +227,39 @@ def _attributes(sent: Sent, who: Identity, worth: float, link: Link) -> str:
     return _encode(kept).decode()
 
 
-class Details(msgspec.Struct, frozen=True, gc=False):
+def _rest(
+    sent: Sent, link: Link, served: Served | None, reason: str, feature_uri: str
+) -> dict[str, Any]:
+    """Columns that most rows leave at their default: naming them all doubles a row's price."""
+    found = _details(sent.metadata) if sent.metadata else {}
+    execution = link.execution
+    if execution is not None:
+        found["purpose"], found["variant"] = execution.purpose, execution.variant
+        found["query_key"], found["context_keys"] = execution.query_key, execution.context_keys
+        found["teaches"] = int(reason in TEACHING)
+        found["feature_uri"] = feature_uri
+    else:
+        found["query_key"] = said_query(sent)
+    if served is not None:
+        found["reward_map_version"] = served.rewards_version
+    if sent.feature_uri:
+        found["feature_uri"], found["client_feature_uri"] = feature_uri, sent.feature_uri
+    if sent.document_score is not None:
+        found["document_score"] = sent.document_score
+    if sent.result_set_size is not None:
+        found["result_set_size"] = sent.result_set_size
+    return found
+
+
+def _details(metadata: dict[str, Any]) -> dict[str, Any]:
     """Columns that `metadata` fills, where it holds what the column takes."""
-
-    duration_ms: int | None = None
-    value: float = 0.0
-    currency: str = ""
-    quantity: int = 0
-    order_id: str = ""
-    device: str = ""
-    locale: str = ""
-    country: str = ""
-
-
-_NO_DETAILS = Details()
-
-
-def _details(metadata: dict[str, Any]) -> Details:
     found: dict[str, Any] = {}
     for name in metadata.keys() & _COLUMNS.keys():
         column, fitting = _COLUMNS[name]
         value = fitting(metadata[name])
         if value is not None:
             found[column] = value
-    return Details(**found) if found else _NO_DETAILS
+    return found
 
 
 def _count(value: Any) -> int | None:
@@ -269,7 +268,7 @@ def _count(value: Any) -> int | None:
 
 
 def _number(value: Any) -> float | None:
-    fits = isinstance(value, int | float) and value is not True and abs(value) < 1e300
+    fits = isinstance(value, int | float) and value is not True  # its size was checked
     return float(value) if fits else None
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from desireline.core import signals, times
+from desireline.core import magnitude, signals, times
+from desireline.core.pseudonyms import KnownAs, as_sent, renamed
 from desireline.errors import invalid
 
 _TYPES: dict[tuple[str, ...] | str, tuple[str, ...]] = {}
@@ -59,7 +60,28 @@ def check(sent: Sent) -> tuple[str, ...]:
             "$.execution_id", "required_field", "`retriever_id` is sent without `execution_id`",
             "send the execution_id of the execute answer, or occurred_at for the past",
         )  # fmt: skip
+    _check_numbers(sent)
     return types
+
+
+def _check_numbers(sent: Sent) -> None:
+    """Those that become columns."""
+    if sent.document_score is not None:
+        magnitude.check(sent.document_score, "$.document_score")
+    worth = sent.metadata.get("order_value") if sent.metadata else None
+    if isinstance(worth, int | float) and worth is not True:
+        magnitude.check(worth, "$.metadata.order_value")
+
+
+def under(sent: Sent, namespace: str, known_as: KnownAs) -> Sent:
+    """The same with its user under the name that the log keeps."""
+    if known_as is as_sent:
+        return sent
+    return msgspec.structs.replace(
+        sent, user_id=known_as(namespace, sent.user_id),
+        metadata=sent.metadata and renamed(sent.metadata, namespace, known_as),
+        query_snapshot=sent.query_snapshot and renamed(sent.query_snapshot, namespace, known_as),
+    )  # fmt: skip
 
 
 def known(types: Any) -> tuple[str, ...]:
@@ -75,10 +97,7 @@ def known(types: Any) -> tuple[str, ...]:
 
 def moment(sent: Sent, now_ms: int) -> tuple[int, bool]:
     """When it happened, in ms, never later than now; and whether the client said later."""
-    if not sent.occurred_at:
-        return now_ms, False
-    said = times.parse_iso(sent.occurred_at, "$.occurred_at")
-    return min(said, now_ms), said > now_ms
+    return times.moment(sent.occurred_at, now_ms, "$.occurred_at")
 
 
 def _missing(sent: Sent) -> Exception:

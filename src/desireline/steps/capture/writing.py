@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 
 from desireline.core import duplicates
-from desireline.core.ids import is_id, new_id
+from desireline.core.ids import is_id, new_ids
+from desireline.core.pseudonyms import as_sent, renamed_json
 from desireline.errors import Invalid, StorageFull
 from desireline.ports import RecentExecution, Shown, Ticket
 from desireline.steps.capture.linking import Link, from_log, from_memory
@@ -19,7 +20,7 @@ from desireline.steps.capture.ports import Ports
 from desireline.steps.capture.reading import rows_by_id
 from desireline.steps.capture.receipts import Receipt, Result, result_of
 from desireline.steps.capture.rows import SOURCE, Desk, Stamp
-from desireline.steps.capture.sent import Sent, check
+from desireline.steps.capture.sent import Sent, check, under
 from desireline.types.log import Interaction, RejectedInteraction
 
 _RAW_BOUND = 64 * 1024
@@ -55,6 +56,7 @@ class Capture:
         if first is not None:
             return first
         types = check(sent)
+        sent = under(sent, namespace, ports.known_as)
         link = from_memory(ports.recent, namespace, sent, types, now_ms)
         if link.attribution == "pending":
             link = await from_log(ports.event_log, namespace, sent, now_ms, ports.read_limit_ms)
@@ -90,15 +92,22 @@ class Capture:
             try:
                 sorting.take(index, self._sorted(desk, each, stamp))
             except Invalid as error:
-                sorting.refuse(index, _rejected(desk, stamp, bytes(raw[index]), error), error)
+                kept = self._named(namespace, bytes(raw[index]))
+                sorting.refuse(index, _rejected(desk, stamp, kept, error), error)
         await self._store(sorting.accepted, _Answer(namespace, key, sorting.results), now_ms)
         return sorting.results
+
+    def _named(self, namespace: str, raw: bytes) -> bytes:
+        """A refused row as it may be kept."""
+        known_as = self._ports.known_as
+        return raw if known_as is as_sent else renamed_json(raw, namespace, known_as)
 
     def _sorted(self, desk: Desk, sent: Sent | Invalid, stamp: Stamp) -> Taken:
         """One row of a batch: linked in memory only."""
         if isinstance(sent, Invalid):
             raise sent
         types = check(sent)
+        sent = under(sent, desk.namespace, self._ports.known_as)
         link = from_memory(self._ports.recent, desk.namespace, sent, types, desk.now_ms)
         return _taken(desk, sent, types, link, stamp)
 
@@ -109,9 +118,7 @@ class Capture:
 
     def _mint(self, now_ms: int, count: int) -> list[str]:
         """Ids of one moment."""
-        noise = self._ports.random_bytes(10 * count)
-        bits = (int.from_bytes(noise[at : at + 10], "big") for at in range(0, 10 * count, 10))
-        return [new_id(now_ms, each) for each in bits]
+        return new_ids(now_ms, self._ports.random_bytes(10 * count))
 
     async def _store(
         self, accepted: Sequence[Taken | RejectedInteraction], answer: _Answer, now_ms: int
@@ -125,14 +132,10 @@ class Capture:
         self._remember(answer, now_ms)
         self._count(len(taken), len(accepted) - len(taken), answer)
         await self._settled(taken, answer, now_ms)
-        for each in taken:
-            self._teach_late(each)
-
-    def _teach_late(self, taken: Taken) -> None:
-        """A reward for a closed execution, once its row is on disk (a restart finds the rest)."""
-        row = taken.row
-        if taken.execution is not None and row.teaches_reason == "late":
-            self._ports.late(taken.execution, row.document_id, row.interaction_id, row.reward)
+        for each in taken:  # a reward for a closed execution (a restart finds the rest)
+            row = each.row
+            if each.execution is not None and row.teaches_reason == "late":
+                self._ports.late(each.execution, row.document_id, row.interaction_id, row.reward)
 
     async def _settled(self, taken: list[Taken], answer: _Answer, now_ms: int) -> None:
         """On disk; a duplicate waits for the row it repeats. A failing disk is undone in memory."""
@@ -152,9 +155,11 @@ class Capture:
         """What memory learns of an accepted row: its key, and what it teaches."""
         row = taken.row
         if taken.key:
-            self._ports.recent.remember(taken.key, row.interaction_id, now_ms, duplicates.WINDOW_MS)
+            self._ports.recent.remember(taken.key, duplicates.STORED, now_ms, duplicates.WINDOW_MS)
         if not row.teaches or taken.execution is None or taken.shown is None:
             return
+        if row.attribution == "client":
+            taken.shown.claims[row.interaction_id] = row.feature_uri
         if row.teaches_reason == "open":
             taken.shown.rewards.append((row.interaction_id, row.reward))
         if not taken.historical:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from desireline.core.snapshot import Served
+from desireline.errors import NotFound
 from desireline.ports import Clock, LearningCatalog, Live
 from desireline.steps.learn.learner import Learner
 from desireline.types.catalog import AuditRecord
@@ -74,7 +75,12 @@ class Control:
         await self.learner.reset(served, user_id)
 
     def _replace(self, served: Served, **changes: object) -> None:
-        current = self.live.by_id(served.retriever.retriever_id) or served
+        current = self.live.by_id(served.retriever.retriever_id)
+        if current is None:  # it must not come back
+            raise NotFound(
+                "the retriever was deleted meanwhile", code="retriever_not_found",
+                hint="see GET /v1/retrievers",
+            )  # fmt: skip
         self.live.replace(msgspec.structs.replace(current, **changes))
 
     def _audit(self, served: Served, action: str, user_id: str, by: str) -> AuditRecord:

@@ -55,12 +55,35 @@ class Decider:
             decision = Decision(learned=False, reason="circuit_breaker", bucket=decision.bucket)
         return _choice(decision, context, draw)
 
+    def again(self, served: Served, request: Request, kept: RecentExecution, now_ms: int) -> Choice:
+        """The decision of an execution whose next page is asked for, whatever was learned since.
+
+        After a restart what propensities are computed from is drawn from the present posterior.
+        """
+        config, weights = served.learning, kept.weights
+        assert weights is not None
+        context = context_of(
+            config, request.inputs, request.user_id, request.session_id, request.segment
+        )
+        retriever_id, draws = served.retriever.retriever_id, kept.draws
+        if draws is None and weights.level != "prior":
+            ready = policy.ready(served.state.nodes, context, config, len(served.uris), now_ms)
+            draws = policy.draw_with_others(ready, generator(kept.draw_seed), DRAWS)[1]
+        learned = kept.variant == "learned"
+        subject = request.user_id or request.session_id or kept.execution_id
+        decision = Decision(
+            learned=learned, reason="" if learned else kept.reason,
+            bucket=rollout.bucket(retriever_id, config.salt, subject),
+            shadow=kept.reason == "shadow_mode",
+        )  # fmt: skip
+        return _choice(decision, context, _Draw(weights, draws, kept.draw_seed, kept.snapshot_id))
+
     def _draw(
         self, served: Served, request: Request, context: Context, execution_id: str, now_ms: int
     ) -> _Draw:
         subject = subject_of(request.session_id, request.user_id, execution_id)
         pinned = self._pinned(served, subject, now_ms)
-        if pinned is not None and pinned.weights is not None and pinned.draws is not None:
+        if pinned is not None and pinned.weights is not None and _whole(pinned):
             return _Draw(pinned.weights, pinned.draws, pinned.draw_seed, pinned.snapshot_id)
         config, count = served.learning, len(served.uris)
         retriever_id = served.retriever.retriever_id
@@ -68,12 +91,11 @@ class Decider:
         seed = seed_of(retriever_id, subject, str(served.snapshot_id))
         nodes = served.state.nodes
         ready = policy.ready(nodes, context, config, count, now_ms, session)
-        weights = policy.draw(ready, generator(seed))
-        if weights.level == "prior":
-            return _Draw(weights, None, seed, served.snapshot_id)
-        again = generator(seed_of(str(seed), "propensity"))
-        draws = policy.draw_many(ready, again, DRAWS)
-        return _Draw(weights, draws, seed, served.snapshot_id)
+        # One search has the weight 1 whatever is drawn: one draw says all.
+        others = DRAWS if count > 1 else 1
+        weights, draws = policy.draw_with_others(ready, generator(seed), others)
+        kept = None if weights.level == "prior" else draws
+        return _Draw(weights, kept, seed, served.snapshot_id)
 
     def _pinned(self, served: Served, subject: str, now_ms: int) -> RecentExecution | None:
         """The execution whose weights this subject keeps: not older than 30 minutes, no
@@ -83,6 +105,14 @@ class Decider:
         if last is None or last.engaged or now_ms - last.at_ms > PIN_MS:
             return None
         return last if last.searches == served.uris else None
+
+
+def _whole(pinned: RecentExecution) -> bool:
+    """Whether all that was drawn is still there; at level `prior` nothing was, and that is kept
+    too: learning that starts meanwhile does not move a session that did nothing.
+    """
+    assert pinned.weights is not None
+    return pinned.draws is not None or pinned.weights.level == "prior"
 
 
 class _Draw:

@@ -20,8 +20,6 @@ from desireline.steps.serve.request import Choice, Retrieved
 from desireline.types.retriever import FusionMethod
 
 SHADOW_TOP = 50
-PROPENSITY_DEPTH = 100
-_NEAR = np.array([-1, 0, 1])[:, None, None]
 
 
 class Ranked(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,8 +61,7 @@ def rank(
             served=listed, learned=own, method=method, weights=static,
             static_weights=static, shadow=shadow,
         )  # fmt: skip
-    rng = generator(seed_of(str(choice.seed), key, "explore"))
-    _, swapped = rollout.explore_swap(own.ids, rng, served.learning.exploration_traffic)
+    swapped = _explored(own.ids, choice, key, served.learning.exploration_traffic)
     return Ranked(
         served=_swapped(own, swapped), learned=own, method="learned",
         weights=choice.weights.values, static_weights=static, explored_at=swapped,
@@ -77,6 +74,17 @@ def _static(stage: SearchStage) -> tuple[FusionMethod, tuple[float, ...]]:
         return "weighted", (1.0,)
     weights = stage.static.weights
     return stage.static.fusion, tuple(weights.get(s.feature_uri, 1.0) for s in stage.searches)
+
+
+def _explored(ids: list[str], choice: Choice, key: str, share: float) -> int:
+    """Where the exploration swap of this execution falls, -1 for none.
+
+    Whether it falls is read from the seed itself: a generator is born only for that small share.
+    """
+    seed = seed_of(str(choice.seed), key, "explore")
+    if seed / 2**64 >= share:
+        return -1
+    return rollout.explore_swap(ids, generator(seed), 1.0)[1]
 
 
 def _swapped(listed: fusion.Fused, at: int) -> fusion.Fused:
@@ -132,20 +140,19 @@ def propensities(ranked: Ranked, choice: Choice | None, depth: int, share: float
     order, at = np.arange(len(own.ids)), ranked.explored_at
     if at >= 0:
         order[[at, at + 1]] = order[[at + 1, at]]
-    ties = partial(fusion.id_order, own.ids)
-    drawn = propensity.drawn_ranks(own.norm, choice.draws, order[:depth], ties)
-    return _mixed(drawn, len(own.ids), share)
+    # Of one search the order never changes, and equals stand in it by id already.
+    ties = partial(fusion.id_order, own.ids) if own.norm.shape[1] > 1 else None
+    near = propensity.near_propensities(own.norm, choice.draws, order[:depth], ties)
+    return _mixed(near, len(own.ids), share)
 
 
-def _mixed(drawn: npt.NDArray[np.intp], count: int, share: float) -> list[float]:
+def _mixed(near: npt.NDArray[np.float64], count: int, share: float) -> list[float]:
     """Without a swap at its own rank; with one, from the neighbouring rank.
 
-    `drawn` (m, k) are the ranks of the k documents shown in m re-drawn rankings of `count`.
+    `near` (3, k): how probable the k documents are one rank above, at, and below their own.
     """
-    ranks = np.arange(drawn.shape[1])
-    near = (drawn - ranks == _NEAR).sum(axis=1) / len(drawn)
-    pairs = max(1, count - 1)
-    above, below = (ranks > 0) / pairs, (ranks < count - 1) / pairs
-    moved = near[1] * (1 - above - below) + near[0] * above + near[2] * below
-    mixed: list[float] = ((1 - share) * near[1] + share * moved).tolist()
-    return mixed
+    once = share / max(1, count - 1)
+    return [
+        at + once * ((before - at) * (rank > 0) + (after - at) * (rank < count - 1))
+        for rank, (before, at, after) in enumerate(near.T.tolist())
+    ]

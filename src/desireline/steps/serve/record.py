@@ -6,6 +6,7 @@ intake's order before the answer leaves.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 import msgspec
@@ -31,6 +32,17 @@ def rows(answer: Answer, ranked: Ranked | None, node: str, seq: int) -> list[tup
         rows_ = impression_rows(answer, ranked, node, seq)
         frames.extend(("impressions", _encode(row)) for row in rows_)
     return frames
+
+
+def page_rows(
+    answer: Answer, ranked: Ranked, stamp: tuple[str, int], known: Container[str]
+) -> list[tuple[str, bytes]]:
+    """Frames of a further page: what it shows that is not `known`; the execution has its row.
+
+    `stamp` is the node and its next number.
+    """
+    rows_ = impression_rows(answer, ranked, *stamp)
+    return [("impressions", _encode(row)) for row in rows_ if row.document_id not in known]
 
 
 def execution_row(answer: Answer, ranked: Ranked | None, node: str, seq: int) -> Execution:
@@ -129,7 +141,7 @@ def impression_rows(answer: Answer, ranked: Ranked, node: str, seq: int) -> list
     """One row per document shown, with normalised scores and the logged propensity."""
     request, at = answer.request, row_time(answer.at_ms)
     key, uris = query_key(request.text("query")), answer.served.uris
-    norm = _aligned(ranked).norm
+    norm, first = _aligned(ranked).norm, request.offset
     found = []
     for place, position in enumerate(answer.places):
         found.append(
@@ -138,10 +150,10 @@ def impression_rows(answer: Answer, ranked: Ranked, node: str, seq: int) -> list
                 source=request.source, node=node, seq=seq, user_id=request.user_id,
                 session_id=request.session_id, purpose=request.purpose,
                 execution_id=answer.execution_id, document_id=ranked.served.ids[position],
-                retriever_id=answer.served.retriever.retriever_id, position=place,
+                retriever_id=answer.served.retriever.retriever_id, position=first + place,
                 query_key=key, segment=request.segment, device=request.text("device_type"),
                 variant=answer.choice.variant if answer.choice else "",
-                score=float(ranked.served.scores[position]),
+                score=answer.score_of(place),
                 norm_scores=tuple(norm[position].tolist()),
                 contributions=tuple(ranked.served.contributions[position].tolist()),
                 winner=uris[int(ranked.served.winner[position])],
@@ -154,21 +166,7 @@ def impression_rows(answer: Answer, ranked: Ranked, node: str, seq: int) -> list
 def remembered(answer: Answer, ranked: Ranked, ticket: Ticket | None) -> RecentExecution:
     """What memory keeps for receipts, pins and closing; without a ticket it was not logged."""
     request, choice, config = answer.request, answer.choice, answer.served.learning
-    norm = _aligned(ranked).norm
-    uris = answer.served.uris
-    shown = [
-        Shown(
-            document_id=ranked.served.ids[position],
-            position=place,
-            score=float(ranked.served.scores[position]),
-            norm_scores=tuple(norm[position].tolist()),
-            contributions=tuple(ranked.served.contributions[position].tolist()),
-            winner=uris[int(ranked.served.winner[position])],
-            theta=examined(place),
-            rewards=[],
-        )
-        for place, position in enumerate(answer.places)
-    ]
+    shown = shown_of(answer, ranked)
     teaches = (
         ticket is not None and choice is not None and request.purpose in ("traffic", "simulation")
     )
@@ -178,13 +176,32 @@ def remembered(answer: Answer, ranked: Ranked, ticket: Ticket | None) -> RecentE
         closes_at_ms=answer.at_ms + config.attribution_window_seconds * 1000,
         query_key=query_key(request.text("query")), user_id=request.user_id,
         session_id=request.session_id, context_keys=choice.context.keys if choice else (),
-        searches=uris, variant=choice.variant if choice else "", shown=shown, teaches=teaches,
-        open=teaches, depth=config.examined_depth, purpose=request.purpose,
+        searches=answer.served.uris, variant=choice.variant if choice else "", shown=shown,
+        teaches=teaches, open=teaches, depth=config.examined_depth, purpose=request.purpose,
         subject=subject_of(request.session_id, request.user_id, answer.execution_id),
         weights=choice.weights if choice else None, draws=choice.draws if choice else None,
         snapshot_id=choice.snapshot_id if choice else 0, draw_seed=choice.seed if choice else 0,
-        logged_at=ticket.seq if ticket else 0,
+        logged_at=ticket.seq if ticket else 0, source=request.source,
+        reason=choice.reason if choice else "", mark=answer.mark,
     )  # fmt: skip
+
+
+def shown_of(answer: Answer, ranked: Ranked) -> list[Shown]:
+    """The documents of a page as memory keeps them, at their absolute positions."""
+    norm, uris, first = _aligned(ranked).norm, answer.served.uris, answer.request.offset
+    return [
+        Shown(
+            document_id=ranked.served.ids[position],
+            position=first + place,
+            score=answer.score_of(place),
+            norm_scores=tuple(norm[position].tolist()),
+            contributions=tuple(ranked.served.contributions[position].tolist()),
+            winner=uris[int(ranked.served.winner[position])],
+            theta=examined(first + place),
+            rewards=[],
+        )
+        for place, position in enumerate(answer.places)
+    ]
 
 
 def _json(value: Any) -> str:

@@ -5,6 +5,7 @@ Knows where user, session and segment may stand in a request. Knows no wire shap
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from desireline.core.fusion import Fused
+from desireline.core.pseudonyms import KnownAs, as_sent, renamed
 from desireline.core.snapshot import Served
 from desireline.types.learning import Context, Decision, Weights
 from desireline.types.retriever import Document
@@ -19,16 +21,44 @@ from desireline.types.retriever import Document
 Floats = npt.NDArray[np.float64]
 
 
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a further page begins: behind `offset` documents of a ranking that was answered.
+
+    `mark` says what was asked, and of which retriever (`continuing.mark_of`); from `until_ms` on
+    the place is no longer good (0: while the execution is remembered). `path` is where it stood.
+    """
+
+    execution_id: str
+    offset: int
+    mark: str
+    until_ms: int = 0
+    path: str = "$.pagination.cursor"
+
+
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """One execution asked for; `inputs` already carry what came at top level."""
+    """One execution asked for; `inputs` already carry what came at top level.
+
+    `excluded` are documents that may not be found, besides what `filters` say. With `behind` it is
+    a further page of an earlier execution, and `offset` is that place's.
+    """
 
     namespace: str
     inputs: dict[str, Any]
     filters: Any = None
+    excluded: tuple[str, ...] = ()
     limit: int | None = None
+    offset: int = 0
+    behind: Place | None = None
     purpose: str = "traffic"
     external_id: str = ""
     source: str = "execute"
+
+    def under(self, known_as: KnownAs) -> Request:
+        """The same with its user under the name that the log keeps."""
+        if known_as is as_sent:
+            return self
+        inputs = renamed(self.inputs, self.namespace, known_as)
+        return msgspec.structs.replace(self, inputs=inputs)
 
     def text(self, name: str) -> str:
         """An input as text, "" when absent."""
@@ -95,7 +125,12 @@ class Retrieved(msgspec.Struct, kw_only=True):
 
 
 class Answer(msgspec.Struct, kw_only=True):
-    """A finished execution: the page shown, the whole fused list, and how it came about."""
+    """A finished execution: the page shown, the whole fused list, and how it came about.
+
+    `places` are the rows of the documents shown in the fused list, `scores` what the stages made of
+    their scores (empty: as fused), `written` what stages added to them. `mark` names the question
+    to those who ask for a further page ("": there is none).
+    """
 
     execution_id: str
     served: Served
@@ -117,7 +152,17 @@ class Answer(msgspec.Struct, kw_only=True):
     degraded: list[Degraded] = []
     warnings: list[str] = []
     limits: list[dict[str, Any]] = []
+    scores: list[float] = []
+    written: list[Mapping[str, Any]] = []
+    facets: dict[str, Any] = {}
     relaxations: list[str] = []
+    mark: str = ""
+
+    def score_of(self, place: int) -> float:
+        """The score of a document shown: as the last stage left it, else as fused, else 0."""
+        if self.scores:
+            return self.scores[place]
+        return float(self.fused.scores[self.places[place]]) if self.fused is not None else 0.0
 
     @property
     def status(self) -> str:

@@ -63,7 +63,8 @@ def nothing(stage: SearchStage) -> Retrieved:
 def _targets(plan: Plan, place: int, found: Retrieved) -> list[Target]:
     """The collections that have this search's feature; none at all is a degradation."""
     search = plan.stage.searches[place]
-    wanted = search.collection_identifiers or plan.stage.collection_identifiers
+    named = search.collection_identifiers or plan.stage.collection_identifiers
+    wanted = {*named, *(each.removeprefix("col_") for each in named)}
     targets = [
         (collection, feature)
         for collection in plan.collections
@@ -78,7 +79,8 @@ def _targets(plan: Plan, place: int, found: Retrieved) -> list[Target]:
                 resource="feature",
                 id=search.feature_uri,
                 reason="no collection of this retriever has registered this feature_uri",
-                next_step=f"register it, or use one of: {', '.join(known) or 'none registered'}",
+                next_step=f"register it, or use one of: {', '.join(known) or 'none registered'};"
+                " or send your engine's hits to /fuse",
                 stage=plan.stage.stage_name,
             )
         )

@@ -5,12 +5,9 @@
 SELECT
     namespace, lower(hex(execution_id)) AS execution_id, retriever_id, occurred_at, received_at, seq,
     query_key, user_id, session_id, context_keys, searches, variant, explore, purpose, source,
-    weights, context_level, context_key, snapshot_id, draw_seed, fusion
+    weights, context_level, context_key, snapshot_id, draw_seed, fusion, reason
 FROM (
-    SELECT
-        namespace, execution_id, retriever_id, occurred_at, received_at, seq, query_key, user_id,
-        session_id, context_keys, searches, variant, explore, purpose, source,
-        weights, context_level, context_key, snapshot_id, draw_seed, fusion
+    SELECT *
     FROM executions FINAL
     WHERE received_at >= fromUnixTimestamp64Milli({since_ms:Int64}, 'UTC')
       AND received_at < fromUnixTimestamp64Milli({before_ms:Int64}, 'UTC')

@@ -2,17 +2,14 @@
 -- parameters: since_ms (received_at), limit
 -- columns:    namespace, execution_id, retriever_id, occurred_at, received_at, seq, query_key, user_id,
 --             session_id, context_keys, searches, variant, explore, purpose, source, weights,
---             context_level, context_key, snapshot_id, draw_seed, fusion
+--             context_level, context_key, snapshot_id, draw_seed, fusion, reason
 -- grain:      one row an execution, the newest `limit`, oldest first
 SELECT
     namespace, lower(hex(execution_id)) AS execution_id, retriever_id, occurred_at, received_at, seq,
     query_key, user_id, session_id, context_keys, searches, variant, explore, purpose, source,
-    weights, context_level, context_key, snapshot_id, draw_seed, fusion
+    weights, context_level, context_key, snapshot_id, draw_seed, fusion, reason
 FROM (
-    SELECT
-        namespace, execution_id, retriever_id, occurred_at, received_at, seq, query_key, user_id,
-        session_id, context_keys, searches, variant, explore, purpose, source,
-        weights, context_level, context_key, snapshot_id, draw_seed, fusion
+    SELECT *
     FROM executions FINAL
     WHERE received_at >= fromUnixTimestamp64Milli({since_ms:Int64}, 'UTC')
     ORDER BY received_at DESC, seq DESC

@@ -1,0 +1,1 @@
+"""Resources and transport of `AsyncClient`."""

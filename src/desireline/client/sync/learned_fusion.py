@@ -1,0 +1,89 @@
+# Written by tools/unasync.py from client/aio/learned_fusion.py (`make sync`): change that file.
+"""Learned fusion of a retriever: switches, weights, reports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from desireline.client.answers import (
+    LearnedWeights,
+    LearningStats,
+    OptedOut,
+    Rollout,
+    Switched,
+    UserReset,
+    UserWeights,
+)
+from desireline.client.calls import delete, get, given, post
+from desireline.client.reading import Open
+from desireline.client.sync.rows import Resource
+
+
+class LearnedFusion(Resource):
+    """The part of `retrievers` that is about learning."""
+
+    def enable_learned_fusion(self, retriever_id: str, *, reason: str | None = None) -> Switched:
+        """`POST /retrievers/{id}/learned-fusion/enable`: serve learned weights again."""
+        call = post(*_path(retriever_id), "enable", body=given(reason=reason), is_repeatable=True)
+        return self._transport.ask(Switched, call)
+
+    def disable_learned_fusion(self, retriever_id: str, *, reason: str | None = None) -> Switched:
+        """`POST …/disable`: the kill switch, static fusion for everyone at once."""
+        call = post(*_path(retriever_id), "disable", body=given(reason=reason), is_repeatable=True)
+        return self._transport.ask(Switched, call)
+
+    def set_rollout(self, retriever_id: str, rollout_pct: float) -> Rollout:
+        """`POST …/rollout`: the share of traffic with learned weights; 100 clears the override."""
+        body = {"rollout_pct": rollout_pct}
+        call = post(*_path(retriever_id), "rollout", body=body, is_repeatable=True)
+        return self._transport.ask(Rollout, call)
+
+    def opt_out_user(self, retriever_id: str, user_id: str) -> OptedOut:
+        """`POST …/opt-out/{user_id}`: static fusion for this user."""
+        call = post(*_path(retriever_id), "opt-out", user_id, is_repeatable=True)
+        return self._transport.ask(OptedOut, call)
+
+    def opt_in_user(self, retriever_id: str, user_id: str) -> OptedOut:
+        """`POST …/opt-in/{user_id}`: the reverse."""
+        call = post(*_path(retriever_id), "opt-in", user_id, is_repeatable=True)
+        return self._transport.ask(OptedOut, call)
+
+    def reset_user(
+        self, retriever_id: str, user_id: str, *, erase: bool | None = None
+    ) -> UserReset:
+        """`DELETE …/user/{user_id}`: forget the user's own preferences."""
+        call = delete(*_path(retriever_id), "user", user_id, erase=erase)
+        return self._transport.ask(UserReset, call)
+
+    def get_weights(self, retriever_id: str) -> LearnedWeights:
+        """`GET …/weights`: everyone's weights with intervals."""
+        return self._transport.ask(LearnedWeights, get(*_path(retriever_id), "weights"))
+
+    def get_user_weights(self, retriever_id: str, user_id: str, **inputs: Any) -> UserWeights:
+        """`GET …/weights/{user_id}`: one user's; `inputs` (`user_segment="pro"`) name the
+        segment.
+        """
+        call = get(*_path(retriever_id), "weights", user_id, **inputs)
+        return self._transport.ask(UserWeights, call)
+
+    def get_stats(self, retriever_id: str) -> LearningStats:
+        """`GET …/stats`: the learner in numbers."""
+        return self._transport.ask(LearningStats, get(*_path(retriever_id), "stats"))
+
+    def get_activity(self, retriever_id: str, **selection: Any) -> Open:
+        """`GET …/activity`: what changed, by whom (`limit`, `user_id`, `hours`)."""
+        return self._transport.ask(Open, get(*_path(retriever_id), "activity", **selection))
+
+    def get_shadow_report(self, retriever_id: str, *, hours: int | None = None) -> Open:
+        """`GET …/shadow-report`: learned against static, while static is served."""
+        call = get(*_path(retriever_id), "shadow-report", hours=hours)
+        return self._transport.ask(Open, call)
+
+    def get_convergence(self, retriever_id: str, *, days: int | None = None) -> Open:
+        """`GET …/convergence`: whether the weights have settled."""
+        call = get(*_path(retriever_id), "convergence", days=days)
+        return self._transport.ask(Open, call)
+
+
+def _path(retriever_id: str) -> tuple[str, str, str]:
+    return "retrievers", retriever_id, "learned-fusion"
