@@ -25,7 +25,7 @@ install: $(CHECKS) $(PAGE) ## the virtual environment with everything that tests
 demo: $(RUNS) $(PAGE) ## watch a search learn from use, in the terminal (ARGS="--exit --seed 1")
 	$(BIN)/desireline demo $(ARGS)
 
-test: lint $(SDK) $(SERVER) ## lint, then every test (TESTS="tests/core -q" for some)
+test: lint $(SDK) $(SERVER) $(PAGE) ## lint, then every test (TESTS="tests/core -q" for some)
 	$(BIN)/python -m pytest $(TESTS)
 
 lint: $(CHECKS) ## style, types, import contracts, drift of what is generated
@@ -71,10 +71,10 @@ $(CHECKS): pyproject.toml | $(BIN)/python
 $(SDK): tests/sdk_environment.py | $(CHECKS)
 	$(BIN)/python tests/sdk_environment.py
 
-# The dashboard; without npm the server says at / that it is not built.
+# The page; without npm, or when its packages are out of reach, / is a start page.
 $(PAGE): GLOSSARY.md web/package-lock.json web/index.html $(shell find web/src -type f 2>/dev/null)
-	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory web && touch $@; \
-	else echo "npm is not here: the dashboard is not built"; fi
+	@if ! command -v npm >/dev/null; then echo "npm is not here: the page is not built"; \
+	elif $(MAKE) --no-print-directory web; then touch $@; else echo "the page is not built"; fi
 
 # A real ClickHouse server for the tests; without npm they say that they skip.
 $(SERVER): | $(CHECKS)

@@ -21,6 +21,8 @@ from desireline.settings import Settings
 from docs.generating.pages import first_paragraph, page, subclasses, table
 
 Json = Mapping[str, Any]
+# Where the structs of the wire are, the likeliest first.
+WIRE = ("desireline.http.", "desireline.types.", "desireline.core.", "desireline.steps.")
 
 
 @asynccontextmanager
@@ -141,8 +143,9 @@ def an_object(name: str, schema: Json) -> str:
 
 
 def docstring_of(name: str) -> str:
-    """The sentence of the struct an object is made of."""
-    found = (kind for kind in subclasses(msgspec.Struct) if kind.__name__ == name)
+    """The sentence of the struct an object is made of; other rooms have structs of that name."""
+    named = [kind for kind in subclasses(msgspec.Struct) if kind.__name__ == name]
+    found = [kind for room in WIRE for kind in named if kind.__module__.startswith(room)]
     kind = next((kind for kind in found if vars(kind).get("__doc__")), None)
     return first_paragraph(kind) if kind else ""
 

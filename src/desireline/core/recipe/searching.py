@@ -289,15 +289,23 @@ def search_warnings(stage: Json, compiled: SearchStage) -> list[str]:
     if learning is None:
         said = ["learning_config has no effect unless fusion is `learned`"] if sent else []
         return idle + said
-    return (
-        idle
-        + [
-            f"learning_config.{name} has no effect under algorithm `{learning.algorithm}`"
-            for name in _IDLE[learning.algorithm]
-            if name in sent and sent[name] != getattr(LearningConfig(), name)
-        ]
-        + _static_warnings(parameters, learning)
-    )
+    return [*idle, *_idle_settings(sent, learning), *_static_warnings(parameters, learning)]
+
+
+def _idle_settings(sent: Json, learning: LearningConfig) -> list[str]:
+    """What a `learning_config` says that decides nothing."""
+    usual = LearningConfig()
+    found = [
+        f"learning_config.{name} has no effect under algorithm `{learning.algorithm}`"
+        for name in _IDLE[learning.algorithm]
+        if name in sent and sent[name] != getattr(usual, name)
+    ]
+    if learning.reward_signal != usual.reward_signal:
+        found.append(
+            "learning_config.reward_signal has no effect: every interaction has a computed reward; "
+            "use `reward_map`"
+        )
+    return found
 
 
 def _static_warnings(parameters: Json, learning: LearningConfig) -> list[str]:
