@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from desireline.store.segments import sync_folder
+from desireline.store.segments import replace_file
 
 _ADD = "1"
 _LOGS = "store/*/*/deduplication_logs/deduplication_log_*.txt"
@@ -87,19 +87,10 @@ def forget_unfinished(engine: Path) -> int:
         there = list(_parts(log.parent.parent))
         kept = [line for line in lines if not _is_unfinished(line, there)]
         if len(kept) < len(lines):
-            _replace(log, "".join(kept).encode(), engine / "repaired")
+            # Beside, because the engine reads every file in the log's folder.
+            replace_file(log, "".join(kept).encode(), engine / "repaired")
             forgotten += len(lines) - len(kept)
     return forgotten
-
-
-def _replace(path: Path, content: bytes, beside: Path) -> None:
-    """Old or new after a crash; `beside` because the engine reads every file in the folder."""
-    with beside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-    sync_folder(path.parent)
 
 
 def _is_unfinished(line: str, there: Iterable[Part]) -> bool:

@@ -172,9 +172,12 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a small file so that after a crash it is the old one or the new one, never a part."""
-    beside = path.with_suffix(".new")
+def replace_file(path: Path, content: bytes, beside: Path | None = None) -> None:
+    """Write a small file so that after a crash it is the old one or the new one, never a part.
+
+    `beside` is where it is written first, where the folder is not ours to put files in.
+    """
+    beside = beside or path.with_suffix(".new")
     with beside.open("wb") as file:
         file.write(content)
         file.flush()

@@ -91,7 +91,7 @@ def _passing(
 
 
 def _given(stage: LaterStage, how: Any, candidates: Candidates, tools: Tools) -> Given:
-    searched = _first_dense(tools)
+    searched = _first_dense(tools) if stage.stage_id == "mmr" else ""
     boost = boost_of(how)
     popularity = Popularity()
     if boost is not None:

@@ -73,22 +73,24 @@ class Work:
             self._bounded(where, name) if recipe.later else self._listed(where, first + limit)
         )
         noted = self._note(name, 0, len(documents), milliseconds() - started)
-        total = sum(self.ports.index.count(collection, where) for collection in self.collections)
         found = [Candidate(document=document) for document in documents]
         yield self._progress(
             "stage_complete", name, 0, noted=noted, documents=partial(first_of, found)
         )
         if recipe.later:
             found = yield from later.run(recipe.later, found, self._tools())
-            total = len(found)
+        total = len(found) if recipe.later else self._matching(where)
         return self._answer(found[first : first + limit], total=total, method="")
 
     def _bounded(self, where: FilterTree | None, name: str) -> list[Document]:
         """All that match, up to a bound that is reported when it cuts."""
-        total = sum(self.ports.index.count(collection, where) for collection in self.collections)
+        total = self._matching(where)
         if total > MOST_LISTED:
             self.limits.append(_limit("documents", total, MOST_LISTED, name))
         return self._listed(where, MOST_LISTED)
+
+    def _matching(self, where: FilterTree | None) -> int:
+        return sum(self.ports.index.count(collection, where) for collection in self.collections)
 
     def _listed(self, where: FilterTree | None, most: int) -> list[Document]:
         documents: list[Document] = []
