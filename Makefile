@@ -15,7 +15,7 @@ PAGE   := src/desireline/http/dashboard/index.html
 BENCH  := fusion intake execute streaming fuse ingest loop
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format bench docs web sync clean
+.PHONY: help install demo test lint format bench docs web pictures sync clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ web: ## build the dashboard into the package (needs npm)
 	npm --prefix web ci --no-fund --no-audit --loglevel=error
 	npm --prefix web run --silent build
 
+pictures: $(RUNS) $(PAGE) ## take the documentation's pictures (needs npm and Chromium; URL=... of a running demo for no new one)
+	$(BIN)/python tools/pictures.py $(URL)
+
 sync: $(CHECKS) ## write the synchronous client from the asynchronous one
 	$(BIN)/python tools/unasync.py
 
@@ -73,7 +76,7 @@ $(SDK): tests/sdk_environment.py | $(CHECKS)
 
 # The page; without npm, or when its packages are out of reach, / is a start page.
 $(PAGE): GLOSSARY.md web/package-lock.json web/index.html $(shell find web/src -type f 2>/dev/null)
-	@if ! command -v npm >/dev/null; then echo "npm is not here: the page is not built"; \
+	@if ! command -v npm >/dev/null; then echo "npm is not here, so the page is not built: / is a start page, all else works (Node 20, then make web)"; \
 	elif $(MAKE) --no-print-directory web; then touch $@; else echo "the page is not built"; fi
 
 # A real ClickHouse server for the tests; without npm they say that they skip.

@@ -20,6 +20,7 @@ from desireline.errors import NotFound
 from desireline.http.metrics import PrometheusMetrics
 from desireline.ports import RecentExecution, Shown
 from desireline.steps.capture import Capture, Ports, Readings, Sent
+from desireline.steps.feed import Feed
 from desireline.store.clickhouse import ClickHouse
 from desireline.store.flusher import Flusher, Pace
 from desireline.store.intake import SegmentIntake
@@ -161,6 +162,7 @@ class World:
         self.flusher = Flusher(self.intake, self.event_log, pace=Pace(interval=0.02, floor=0.01))
         self.recent = RecentMemory()
         self.live, self.tombstones, self.keys = Retrievers(), Graves(), Keys()
+        self.feed = Feed(lambda: self.now_ms)
         self.late: list[tuple[str, str, float]] = []
         self.rewarded: list[tuple[str, str, float]] = []
         self.forgotten: list[tuple[str, str]] = []
@@ -175,6 +177,7 @@ class World:
             late=self._late,
             rewarded=self._rewarded,
             forget=self._forget,
+            feed=self.feed,
             node="node1",
             read_limit_ms=5_000,
         )

@@ -44,6 +44,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     port: Annotated[
         int, Meta(ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     ] = 8080
+    root_path: Annotated[
+        str,
+        Meta(
+            pattern=r"^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?$",
+            description="What stands before every path behind a reverse proxy, stripped or not.",
+            examples=["/search"],
+        ),
+    ] = ""
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Addresses and networks whose `X-Forwarded-Proto`, `-Host` and `-For` are "
+            "believed; `*` trusts whoever connects."
+        ),
+    ] = ("127.0.0.1", "::1")
     data: Annotated[
         str,
         Meta(min_length=1, description="Data directory; made when missing; one process at a time."),
@@ -259,6 +274,8 @@ def _described(name: str, kind: Any, default: Any) -> Description:
 
 
 def _allowed(bare: Any, meta: Meta) -> str:
+    if meta.examples:
+        return f"a text such as `{meta.examples[0]}`"
     if get_origin(bare) is Literal:
         return " or ".join(f"`{choice}`" for choice in get_args(bare))
     if get_origin(bare) is tuple:
@@ -288,8 +305,12 @@ def _spoken(
     environment: Mapping[str, str], arguments: Mapping[str, Any] | None
 ) -> dict[str, tuple[str, Any]]:
     """(who said it, value) by name, of variables and arguments."""
-    given = {name: value for name, value in (arguments or {}).items() if value is not None}
-    return {**_of_environment(environment), **{n: (f"--{n}", v) for n, v in given.items()}}
+    given = {
+        name: (f"--{name.replace('_', '-')}", value)
+        for name, value in (arguments or {}).items()
+        if value is not None
+    }
+    return {**_of_environment(environment), **given}
 
 
 def _found(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,14 +30,23 @@ from desireline.index import checking as index_checking
 from desireline.index.qdrant import QdrantIndex
 from desireline.ml.encoders import encoder_for
 from desireline.ports import Clock, Metrics
-from desireline.settings import Settings
+from desireline.settings import PREFIX, Settings
 from desireline.steps import executions, lookup, namespaces, recipes
 from desireline.steps.capture import Capture, Readings
 from desireline.steps.capture import Ports as CapturePorts
 from desireline.steps.corpus import Corpus
 from desireline.steps.corpus import Ports as CorpusPorts
 from desireline.steps.executions import Executions
-from desireline.steps.learn import Chronicle, Control, Decisions, Learner, Report, Sessions
+from desireline.steps.feed import Feed
+from desireline.steps.learn import (
+    Chronicle,
+    Control,
+    Decisions,
+    Learner,
+    Report,
+    Sessions,
+    Traces,
+)
 from desireline.steps.learn import Ports as LearnPorts
 from desireline.steps.lookup import Typeahead
 from desireline.steps.namespaces import Namespaces
@@ -44,6 +54,8 @@ from desireline.steps.publications import Publications
 from desireline.steps.recipes import Retrievers
 from desireline.steps.serve import Foreign, Serve
 from desireline.steps.serve import Ports as ServePorts
+from desireline.steps.simulations import Ports as SimulationPorts
+from desireline.steps.simulations import Simulations
 from desireline.steps.tasks import Ports as TaskPorts
 from desireline.steps.tasks import Tasks
 from desireline.store import checking
@@ -62,6 +74,7 @@ from desireline.store.usage import Usage
 from desireline.types.catalog import KeyRecord, NamespaceRecord
 from desireline.types.checking import Finding
 from desireline.types.retriever import Collection, Feature
+from desireline.types.simulation import Assignment
 
 logger = structlog.get_logger("desireline")
 NODE = "n1"
@@ -100,6 +113,7 @@ class System:
         self.settings, self.parts, self.metrics = settings, parts, metrics
         self.clock: Clock = clock
         self.live = self.keys = parts.live
+        self.feed = Feed(clock)
         self.intake, self.event_log, self.recent = parts.intake, parts.event_log, parts.recent
         self.catalog, self.index = parts.catalog, parts.index
         self.known_as = parts.known_as
@@ -109,7 +123,7 @@ class System:
             LearnPorts(
                 live=self.live, intake=self.intake, event_log=self.event_log, recent=self.recent,
                 catalog=self.catalog.learning, tombstones=self.catalog.tombstones,
-                sessions=self.sessions, clock=clock, metrics=metrics, node=NODE,
+                sessions=self.sessions, clock=clock, metrics=metrics, feed=self.feed, node=NODE,
             )
         )  # fmt: skip
         self.control = Control(self.catalog.learning, self.live, self.learner, clock)
@@ -117,6 +131,7 @@ class System:
         self.usage = Usage(self.event_log, clock)
         self.chronicle = Chronicle(self.learner.history, self.catalog, clock)
         self.decisions = Decisions(self.learner.history.ports)
+        self.traces = Traces(self.learner.history)
         self.pending = PendingJoin(self.event_log, self.live)
         self.captured = self._capture_ports()
         self.capture, self.readings = Capture(self.captured), Readings(self.captured)
@@ -125,7 +140,7 @@ class System:
             ServePorts(
                 live=self.live, index=self.index, intake=self.intake, recent=self.recent,
                 session_of=self.sessions.of, clock=clock, mint=mint, metrics=metrics,
-                usage=self.usage, node=NODE, known_as=self.known_as,
+                usage=self.usage, feed=self.feed, node=NODE, known_as=self.known_as,
             )
         )  # fmt: skip
         self.foreign = Foreign(self.serve)
@@ -138,7 +153,10 @@ class System:
         self.publications = Publications(
             self.catalog.publications, self.live, self.catalog.audit, clock
         )
-        self.tasks = Tasks(TaskPorts(catalog=self.catalog.tasks, clock=clock, mint=mint))
+        self.tasks = Tasks(
+            TaskPorts(catalog=self.catalog.tasks, clock=clock, mint=mint, feed=self.feed)
+        )
+        self.simulations = Simulations(SimulationPorts(spawn=spawned, failed=self.tasks.failed))
         self.corpus = Corpus(
             CorpusPorts(
                 catalog=self.catalog.collections, book=self.live, index=self.index, clock=clock,
@@ -167,6 +185,7 @@ class System:
             namespaces.Ports(
                 catalog=self.catalog.namespaces, book=self.live, clock=clock, mint=mint,
                 new_collection=self._implicit, grow=self.corpus.rebuild, drop=self.index.drop,
+                forget=self.feed.forget_namespace,
             )
         )  # fmt: skip
 
@@ -181,8 +200,14 @@ class System:
             intake=self.intake, event_log=self.event_log, recent=self.recent, live=self.live,
             clock=clock, metrics=self.metrics, tombstones=self.catalog.tombstones,
             late=self.learner.late, rewarded=self.sessions.rewarded, forget=self.learner.forget,
-            node=NODE, known_as=self.known_as,
+            feed=self.feed, node=NODE, known_as=self.known_as,
         )  # fmt: skip
+
+    @property
+    def own_url(self) -> str:
+        """Where this server answers itself: a loopback address if it listens on all."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.settings.host, self.settings.host)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.settings.port}"
 
     def _touched(self, collection: Collection) -> None:
         self.touched.add(collection.collection_id)
@@ -223,7 +248,8 @@ class System:
         self.live.know(found.namespaces, found.keys)
 
     async def close(self) -> None:
-        """Learn what is open, save, drain, release."""
+        """Stop who works for us, learn what is open, save, drain, release."""
+        await self.simulations.stop()
         await self.learner.tick()
         await self.learner.save(self.live.retrievers())
         await self.usage.close()
@@ -232,6 +258,27 @@ class System:
         self.event_log.close()
         await self.catalog.close()
         self.parts.directory.release()
+
+
+async def spawned(assignment: Assignment) -> asyncio.subprocess.Process:
+    """Simulated users on this assignment, in a session of their own: a Ctrl-C is for the server.
+
+    The assignment goes through standard input, which stays open: they end when it closes, so with
+    this process, however that ends. Settings (and their secrets) are not for them, nor a proxy: the
+    key would go through it to the machine they are on. Raises OSError.
+    """
+    kept = {
+        name: value for name, value in os.environ.items()
+        if not name.startswith(PREFIX) and not name.lower().endswith("_proxy")
+    }  # fmt: skip
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-m", "desireline.simulation",
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE, env=kept, start_new_session=True,
+    )  # fmt: skip
+    if process.stdin is not None:
+        process.stdin.write(msgspec.json.encode(assignment) + b"\n")
+    return process
 
 
 async def open_system(settings: Settings, metrics: Metrics) -> System:

@@ -1,24 +1,27 @@
-"""The demo's screen and words, rendered to text."""
+"""The screen of simulated users, rendered to text."""
 
 from __future__ import annotations
 
 import io
 
-import numpy as np
-import pytest
 from rich.console import Console
 
-from desireline.cli.demo import report
-from desireline.cli.demo.report import Judged, Point, Range, View
-from desireline.cli.demo.screen import Screen, line, plot, render
+from desireline.cli.screen import Presenter, Screen, View, line, plot, render
+from desireline.simulation.measure import Findings, Point, Progress, Range
 
 WEIGHTS = {
     segment: {"names": Range(0.1, 0.05, 0.2), "text": Range(0.9, 0.8, 0.95)}
     for segment in ("functions", "classes", "modules")
 }
+
+
+def a_point(searches, learned, static=0.5, equal=0.54):
+    flat = [Range(mean, mean, mean) for mean in (static, equal, 0.0, 0.0)]
+    return Point(searches, 72, learned, *flat)
+
+
 CURVE = tuple(
-    Point(400 * n, Range(0.5 + 0.02 * n, 0.47 + 0.02 * n, 0.53 + 0.02 * n), 0.5, 0.54)
-    for n in range(9)
+    a_point(400 * n, Range(0.5 + 0.02 * n, 0.47 + 0.02 * n, 0.53 + 0.02 * n)) for n in range(9)
 )
 VIEW = View("7,920 documents", "simulated users search", 1200, 3000, 120.0, WEIGHTS, CURVE)
 
@@ -57,13 +60,13 @@ def test_the_curve_rises_above_the_two_baselines():
 
 def test_a_curve_of_one_equal_point_can_be_drawn():
     console, text = drawn()
-    console.print(plot([Point(0, Range(0.5, float("nan"), float("nan")), 0.5, 0.5)]))
+    console.print(plot([a_point(0, Range(0.5, float("nan"), float("nan")), equal=0.5)]))
     assert "●" in text()
 
 
 def test_plain_lines_where_there_is_no_terminal():
     console, text = drawn(width=200)
-    with Screen(console) as screen:
+    with Screen(console, "desireline demo") as screen:
         for done in range(0, 3001, 20):
             screen.show(View("", "simulated users search", done, 3000, 1.0, WEIGHTS, CURVE))
         screen.say("the end")
@@ -84,7 +87,7 @@ def test_plain_lines_where_there_is_no_terminal():
 
 def test_a_terminal_is_redrawn_in_place():
     console, text = drawn(terminal=True)
-    with Screen(console) as screen:
+    with Screen(console, "desireline demo") as screen:
         screen.show(VIEW)
         screen.show(VIEW)
     assert "\x1b" in text()
@@ -95,42 +98,18 @@ def test_a_line_without_a_total_is_the_phase():
     assert line(View("", "judging", 0, 0)) == "judging"
 
 
-def judged(learned=0.0, equal=0.0):
-    """Three rankings of 120 queries: how much learned and equal weights gain on the static one."""
-    noise = np.random.default_rng(1).normal(0, 0.05, (2, 120))
-    static = np.linspace(0.2, 0.8, 120)
-    return Judged(
-        list(static + learned + noise[0]), list(static), list(static + equal + noise[1])
+def test_progress_is_shown_when_it_is_news_and_under_the_names_of_the_searches():
+    console, text = drawn(width=200)
+    findings = Findings(
+        retriever_id="ret_1", retriever_name="shop", taste="segments", seed=0, users=150,
+        segments=("a",), segments_shown_as=None, held_out=360, curve=CURVE[:1],
+        weights={"a": {"desireline://title@v1/bm25": Range(0.5, 0.4, 0.6)}},
     )  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("found", "words"),
-    [
-        (judged(learned=0.2, equal=0.1), "the learned ranking is better than before"),
-        (judged(learned=-0.2, equal=-0.1), "the learned ranking is worse than before"),
-        (judged(learned=0.1, equal=0.2), "the learned ranking is worse than equal weights"),
-        (judged(learned=-0.1, equal=-0.1), "the learned ranking is worse than the static one"),
-        (judged(learned=0.1, equal=0.1), "but whether by learning is not known yet"),
-        (judged(), "no gain is shown; whether learning helps is not known yet"),
-    ],
-)
-def test_the_closing_sentence_says_what_is_known(found, words):
-    said = report.sentence(found, 3000, 0)
-    assert said.startswith("After 3,000 searches of simulated users ")
-    assert f"{words}: NDCG@10" in said
-    assert said.endswith("(95 % intervals, 120 held-out queries).")
-
-
-def test_equal_rankings_are_not_known_to_differ():
-    found = report.difference([0.5, 0.2, 0.9], [0.5, 0.2, 0.9], seed=3)
-    assert (found.mean, found.low, found.high) == (0, 0, 0)
-    assert "not known yet" in report.sentence(Judged(*[[0.5, 0.2, 0.9]] * 3), 100, 0)
-
-
-def test_weights_of_a_segment_are_summarised_over_draws():
-    ranges = report.weight_ranges([{"a": n / 100, "b": 1 - n / 100} for n in range(101)])
-    assert list(ranges) == ["a", "b"]
-    assert ranges["a"].low == pytest.approx(0.025)
-    assert ranges["a"].high == pytest.approx(0.975)
-    assert report.weight_ranges([]) == {}
+    with Screen(console, "desireline simulate") as screen:
+        presenter = Presenter(screen, "the shop")
+        for done in range(1000):
+            presenter(Progress(phase="searching", done=done, total=1000))
+        presenter(Progress(phase="judging", findings=findings))
+    assert "searching: 0 % of 1,000" in text()
+    assert "judging" in text()
+    assert "weights for a: title@v1/bm25 0.50" in text()

@@ -136,3 +136,24 @@ def test_means_favour_the_search_that_is_credited():
     weights: Weights = policy.mean(policy.ready(nodes, ADA, CONFIG, SEARCHES, LAST))
     assert weights.values[1] == max(weights.values)
     assert weights.alpha[1] > weights.alpha[0] == 1.0
+
+
+FEASIBLE = st.builds(
+    LearningConfig,
+    exploration_bonus=st.floats(0.1, 10),
+    exploration_decay=st.floats(0.9, 1),
+    exploration_floor=st.floats(0, 5),
+)
+
+
+@given(FEASIBLE, st.integers(0, 5_000))
+def test_the_floor_is_reached_when_it_says_and_not_before(config: LearningConfig, n: int):
+    left = beta.interactions_left(n, config)
+    floor = config.exploration_floor
+    if left is None:
+        assert config.exploration_decay == 1 or floor == 0
+        assert beta.bonus(n, config) > floor
+        return
+    assert left >= 0
+    assert beta.bonus(n + left, config) == floor
+    assert left == 0 or beta.bonus(n + left - 1, config) > floor

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from desireline.core import logistic, policy
+from desireline.core import beta, logistic, policy
 from desireline.core.propensity import rank_propensities
 from desireline.types import log
 from desireline.types.learning import Context, LearningConfig
@@ -211,6 +211,52 @@ def test_drift_keeps_precision_bounded_and_gamma_one_does_not():
         for c in (forgetful, faithful)
     ]  # fmt: skip
     assert trace[0] < trace[1] / 2
+
+
+def test_levels_drawn_as_one_have_the_covariances_of_all_of_them():
+    """Every level drawn on its own, `m + s L z`, and added (`learning.md` 4.2), and ours."""
+    nodes, keys = fold(some_lessons(80), LOGISTIC).nodes, ADA.keys
+    mean, spread = logistic.slopes_of(keys, [nodes[key] for key in keys], LOGISTIC, SEARCHES)
+    rng, literal, covariance = np.random.default_rng(4), np.zeros((40_000, 4)), np.zeros((4, 4))
+    for key in keys:
+        precision = np.frombuffer(nodes[key].precision).reshape(4, 4)
+        scale = logistic.DRAW_SCALE * beta.bonus(nodes[key].n, LOGISTIC) ** 0.5
+        covariance += scale**2 * np.linalg.inv(precision)
+        root = scale * np.linalg.cholesky(np.linalg.inv(precision))
+        literal += np.frombuffer(nodes[key].mean) + rng.standard_normal((40_000, 4)) @ root.T
+    np.testing.assert_allclose(spread @ spread.T, covariance[1:, 1:], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(literal.mean(axis=0)[1:], mean, atol=0.02)
+    np.testing.assert_allclose(np.cov(literal.T)[1:, 1:], spread @ spread.T, atol=0.01)
+
+
+def test_exploration_that_has_decayed_to_nothing_draws_the_mean():
+    config = msgspec.structs.replace(LOGISTIC, exploration_floor=0.0, exploration_decay=0.9)
+    nodes = {
+        key: msgspec.structs.replace(node, n=50_000)
+        for key, node in fold(some_lessons(30), config).nodes.items()
+    }
+    found = policy.ready(nodes, ADA, config, SEARCHES, NOW)
+    drawn = policy.draw_many(found, np.random.default_rng(1), 5)
+    np.testing.assert_allclose(drawn, [policy.mean(found).values] * 5, atol=1e-12)
+
+
+@BOTH
+@pytest.mark.parametrize("searches", [1, 3])
+def test_a_seed_gives_one_draw_and_the_weight_of_one_search_is_one(
+    config: LearningConfig, searches: int
+):
+    documents = a_document((0.9, 0.1, 0.1)[:searches], 1.0), a_document((0.1,) * searches)
+    nodes = policy.fold_all(policy.State(), [a_lesson(*documents)], config, searches).nodes
+    found = policy.ready(nodes, ADA, config, searches, NOW)
+    weights, others = policy.draw_with_others(found, 2**64 - 1, 64)
+    again, _ = policy.draw_with_others(found, 2**64 - 1, 64)
+    assert weights == again
+    assert others.shape == (64, searches)
+    assert weights.interactions == found.standing.n == 1
+    if searches == 1:  # as the draws would be, had there been any
+        drawn = policy.draw_many(found, np.random.default_rng(1), 65)
+        assert weights.values == (1.0,)
+        assert (np.vstack([drawn, others]) == 1.0).all()
 
 
 @BOTH

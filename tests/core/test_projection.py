@@ -39,5 +39,25 @@ def test_rows_are_projected_one_by_one(theta: list[list[float]]):
     np.testing.assert_allclose(together, alone, rtol=0, atol=1e-12)
 
 
+def literally(theta: list[float], low: float) -> list[float]:
+    """`max(s theta_i, low)`: one after the other, the smallest is put on the floor if it is below
+    it.
+    """
+    low, _ = bounds(len(theta), low, 1.0)
+    held: set[int] = set()
+    while True:
+        free = sum(value for place, value in enumerate(theta) if place not in held)
+        scale = (1 - low * len(held)) / free
+        below = [p for p, v in enumerate(theta) if p not in held and scale * v < low]
+        if not below:
+            return [low if p in held else scale * v for p, v in enumerate(theta)]
+        held.add(min(below, key=theta.__getitem__))
+
+
+@given(st.lists(st.floats(1e-3, 1e3), min_size=2, max_size=12), st.floats(0, 0.08))
+def test_the_floor_alone_is_the_formula_read_literally(theta: list[float], low: float):
+    np.testing.assert_allclose(project(theta, low, 1.0), literally(theta, low), rtol=0, atol=1e-12)
+
+
 def test_nothing_known_is_equal_weights():
     assert project([0.0, 0.0, 0.0, 0.0], 0.05, 0.95).tolist() == [0.25] * 4

@@ -70,6 +70,32 @@ def test_scores_alone_tell_who_stands_near_its_rank(seed, documents, depth, equa
         assert found.tolist() == (ranks == np.arange(len(shown)) + away).mean(axis=0).tolist()
 
 
+@given(st.integers(0, 10_000), st.sampled_from([1.0, 1e-3, 1e7]), st.booleans())
+def test_what_float32_cannot_tell_is_counted_exactly(seed, reach, close):
+    """Scores of any size and sign, some of them a hair apart: the same as by sorting."""
+    rng = np.random.default_rng(seed)
+    norm = (rng.random((40, 3)) - 0.3) * reach
+    if close:
+        norm[20:] = norm[:20] + rng.choice([0, 1e-9, -1e-8], size=(20, 1)) * reach
+    draws = rng.dirichlet(np.ones(3), size=64)
+    shown = np.argsort(-linear_scores(norm, draws[:1])[0], kind="stable")[:10]
+    near = propensity.near_propensities(norm, draws, shown)
+    ranks = propensity._by_sorting(linear_scores(norm, draws), shown, np.arange(40))
+    expected = [(ranks == np.arange(10) + away).mean(axis=0).tolist() for away in (-1, 0, 1)]
+    assert near.tolist() == expected
+    if close:
+        assert propensity._roughly(norm, draws, shown) is None
+
+
+def test_most_rankings_are_told_by_float32():
+    rng = np.random.default_rng(2)
+    told = 0
+    for _ in range(100):
+        norm, draws = rng.random((150, 3)), rng.dirichlet(np.ones(3), size=64)
+        told += propensity._roughly(norm, draws, np.arange(10)) is not None
+    assert told > 80
+
+
 def test_rows_sorted_by_id_need_no_tie_order():
     norm = np.zeros((4, 2))
     assert rank_propensities(norm, [[0.5, 0.5]], [0, 1, 2]).tolist() == [1, 1, 1]

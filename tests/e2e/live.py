@@ -132,6 +132,13 @@ def serving(folder: Path, **settings: str) -> Iterator[Live]:
         process.wait(30)
 
 
+def key(data: Path, *arguments: str) -> str:
+    """The secret of a new key; a server notices it at its start, or within a second."""
+    command = [sys.executable, "-m", "desireline.cli", "keys", "create", "--data", str(data)]
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
 def free_port() -> int:
     """A port that was free a moment ago."""
     with socket.socket() as sock:

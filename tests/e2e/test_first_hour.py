@@ -2,58 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import shutil
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
-
 import pytest
 
-from tests.e2e.live import Live, ids, serving
+from tests.e2e.live import ids
+from tests.e2e.tutorials import run, values
 
-PAGE = Path(__file__).parents[2] / "docs" / "tutorial" / "first-hour.md"
 LOANS = "desireline://loans@v1"
-PARTED = "\x1e\n"
-
-
-def commands(live: Live) -> list[str]:
-    """The page's blocks behind the first, with the address of the running server."""
-    found = re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text("utf-8"), re.M | re.S)
-    assert "serve" in found[0]
-    command = f"{sys.executable} -m desireline.cli"
-    return [
-        each.replace("localhost:8080", live.url).replace(".venv/bin/desireline", command)
-        for each in found[1:]
-    ]
-
-
-def values(said: str) -> list[dict[str, Any]]:
-    """The JSON objects that a block printed one behind the other."""
-    found, place = [], 0
-    while place < len(said.rstrip()):
-        value, place = json.JSONDecoder().raw_decode(said, place)
-        found.append(value)
-    return found
 
 
 @pytest.fixture(scope="module")
 def said(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """What each block printed, all run in one shell."""
-    if shutil.which("curl") is None:
-        pytest.skip("no curl here")
-    folder = tmp_path_factory.mktemp("first-hour")
-    with serving(folder) as live:
-        script = f"printf '{PARTED}'\n".join(commands(live))
-        done = subprocess.run(
-            ["bash", "-euc", script], capture_output=True, text=True, cwd=folder, check=False,
-            env={**os.environ, "DESIRELINE_BASE_URL": live.url}, timeout=60,
-        )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout.split(PARTED)
+    return run("first-hour.md", tmp_path_factory.mktemp("first-hour"))
 
 
 def test_the_first_search_is_unlearned_and_its_third_document_is_clicked(said: list[str]):

@@ -320,6 +320,7 @@ def test_signals_list_one_decision_an_execution(live: Live, products: str):
     rows = live.ok("GET", path)
     assert len(rows) == 4
     assert rows[0]["execution_id"] == answer["execution_id"]
+    assert {row["metadata"]["purpose"] for row in rows} == {"traffic"}
     assert rows[0]["signal_data"]["weights"] == pytest.approx(
         context_of(answer)["sampled_weights"], rel=1e-5
     )

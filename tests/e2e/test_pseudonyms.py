@@ -39,7 +39,9 @@ def over_http(folder: Path, story: Story, anonymize: Any = "hmac") -> None:
             app = create_app(settings, never)
             app.app.state.system = system
             transport = httpx.ASGITransport(app=app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            async with httpx.AsyncClient(
+                transport=transport, base_url="http://localhost"
+            ) as client:
                 await story(client, system)
         finally:
             await system.close()

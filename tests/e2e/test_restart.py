@@ -152,6 +152,32 @@ def test_a_session_that_did_not_act_keeps_its_weights(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.parametrize("is_killed", [True, False])
+def test_retrievers_deleted_or_changed_a_moment_ago_do_not_stop_the_start(
+    tmp_path: Path, is_killed: bool
+) -> None:
+    with Server(tmp_path) as server:
+        live = server.start()
+        gone, changed = a_shop(live, CONFIG, CONFIG)
+        for retriever in (gone, changed):
+            teach(live, retriever)
+            quiet = execute(live, retriever, session_id="quiet", inputs={"user_id": "u1"})
+            assert quiet["learned_fusion_context"]["context_level"] != "prior"
+        live.ok("DELETE", f"/v1/retrievers/{gone}")
+        stages = live.ok("GET", f"/v1/retrievers/{changed}")["stages"]
+        del stages[0]["config"]["parameters"]["searches"][1]
+        live.ok("PATCH", f"/v1/retrievers/{changed}", {"stages": stages})
+        if is_killed:
+            server.kill()
+        else:
+            assert server.stop() == 0
+        live = server.start()
+        after = execute(live, changed, session_id="quiet", inputs={"user_id": "u1"})
+        assert list(weights(after).values()) == [1]
+        assert server.stop() == 0
+
+
+@pytest.mark.timeout(120)
 def test_a_session_from_before_learning_keeps_its_order(tmp_path: Path) -> None:
     with Server(tmp_path) as server:
         live = server.start()

@@ -52,6 +52,10 @@ MISTAKES = {
         {"client/planted.py": "import litestar\n"},
     ),
     "a client that a door leans on": ("rooms", {"http/planted.py": "import desireline.client\n"}),
+    "simulated users that know the inside": (
+        "simulation-is-a-caller",
+        {"simulation/planted.py": "import desireline.steps\n"},
+    ),
     "two siblings in a circle": (
         "no-cycles",
         {
@@ -96,7 +100,7 @@ def test_every_contract_holds(already_broken: set[str]):
 
 def test_every_contract_has_a_violation_to_stop():
     assert {contract for contract, _ in MISTAKES.values()} == set(CONTRACTS)
-    assert len(CONTRACTS) == 8
+    assert len(CONTRACTS) == 9
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)

@@ -38,7 +38,9 @@ def over_http(folder: Path, story: Story) -> None:
             app = create_app(Settings(data=str(folder)), never)
             app.app.state.system = world
             transport = httpx.ASGITransport(app=app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            async with httpx.AsyncClient(
+                transport=transport, base_url="http://localhost"
+            ) as client:
                 await story(client, world)
 
     asyncio.run(run())

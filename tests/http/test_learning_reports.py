@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from desireline.core.rollout import bucket
+from desireline.core.times import iso
 from tests.e2e.live import (
     IMAGE,
     TEXT,
@@ -165,6 +167,128 @@ def test_the_summary_of_drawn_weights(live: Live, shop: str):
     assert found["trend"] == {TEXT: 0.0, IMAGE: 0.0}
     assert found["converged"] is False
     assert live.refused("GET", f"{path}?signal_type=cache_hit")["code"] == "not_available"
+
+
+# Segments and exploration.
+
+
+def test_segments_have_the_names_they_were_sent_with_largest_first(live: Live, shop: str):
+    retriever = learned(live, shop, demographic_features=["INPUT.user_segment"])
+    taught(live, retriever, 6, segment="pro")
+    taught(live, retriever, 2, segment="new")
+    execute(live, retriever, inputs={"user_id": "w", "user_segment": "quiet"})
+    live.ok("POST", "/v1/admin/flush")
+    found = report(live, retriever, "segments")
+    assert [each["segment"] for each in found["segments"]] == ["pro", "new", "quiet"]
+    assert [each["interactions"] for each in found["segments"]] == [6, 2, 0]
+    assert [each["executions"] for each in found["segments"]] == [6, 2, 1]
+    levels = [each["context_level"] for each in found["segments"]]
+    assert levels == ["demographic", "demographic", "global"]
+    pro = found["segments"][0]
+    assert pro["context_key"].startswith("demographic:")
+    assert sum(each["mean"] for each in pro["weights"].values()) == pytest.approx(1)
+    for weight in pro["weights"].values():
+        assert weight["low"] < weight["high"]
+        assert weight["drawn_low"] < weight["drawn_high"]
+    own = live.ok("GET", f"/v1/retrievers/{retriever}/learned-fusion/weights/x?user_segment=pro")
+    assert own["mean_weights"][TEXT] == pytest.approx(pro["weights"][TEXT]["mean"])
+    assert own["exploration"] == pro["exploration"]
+    (only,) = report(live, retriever, "segments", limit=1)["segments"]
+    assert only["segment"] == "pro"
+    assert found["hint"] is None
+
+
+def test_a_segment_of_two_features_is_named_by_both(live: Live, shop: str):
+    features = ["INPUT.country", "INPUT.plan.name"]
+    retriever = learned(live, shop, demographic_features=features)
+    for inputs in ({"country": "DE", "plan": {"name": "pro"}}, {"country": "DE"}):
+        click(live, execute(live, retriever, inputs={"user_id": "ann", **inputs}), 0)
+        live.learn()
+    live.ok("POST", "/v1/admin/flush")
+    names = {each["segment"] for each in report(live, retriever, "segments")["segments"]}
+    assert names == {"country=DE, plan.name=pro", "country=DE"}
+
+
+def test_segments_of_features_that_were_changed_keep_no_wrong_name(live: Live, shop: str):
+    retriever = learned(live, shop, demographic_features=["INPUT.country"])
+    inputs = {"user_id": "ann", "country": "DE", "user_segment": "pro"}
+    click(live, execute(live, retriever, inputs=inputs), 0)
+    live.learn()
+    config = {"exploration_traffic": 0.0, "demographic_features": ["INPUT.user_segment"]}
+    stage = a_stage(fusion="learned", learning_config=config)
+    del stage["config"]["parameters"]["searches"]
+    live.ok("PATCH", f"/v1/retrievers/{retriever}", {"stages": [stage]})
+    live.ok("POST", "/v1/admin/flush")
+    (only,) = report(live, retriever, "segments")["segments"]
+    assert (only["segment"], only["executions"], only["interactions"]) == (None, 1, 1)
+
+
+def test_without_segments_it_says_how_to_have_some(live: Live, shop: str):
+    found = report(live, learned(live, shop), "segments")
+    assert found["segments"] == []
+    assert "demographic_features" in found["hint"]
+    assert "no learned stage" in report(live, make_retriever(live, shop), "segments")["hint"]
+
+
+def test_exploration_says_how_many_interactions_are_left(live: Live, shop: str):
+    config = {"exploration_decay": 0.9, "exploration_floor": 0.5, "min_interactions": 2}
+    retriever = learned(live, shop, **config)
+    path = f"/v1/retrievers/{retriever}/learned-fusion/weights"
+    before = live.ok("GET", path)["exploration"]
+    assert before == {
+        "effective": 1.0, "variance_ratio": 1.0, "floor": 0.5, "start": 1.0, "interactions_left": 7,
+    }  # fmt: skip
+    taught(live, retriever, 3)
+    after = live.ok("GET", path)["exploration"]
+    assert after["effective"] == pytest.approx(0.9**3)
+    assert after["interactions_left"] == 4
+    assert live.ok("GET", f"{path}/nobody")["exploration"] == after
+    never = learned(live, shop, exploration_decay=1.0)
+    path = f"/v1/retrievers/{never}/learned-fusion/weights"
+    assert live.ok("GET", path)["exploration"]["interactions_left"] is None
+
+
+# What changed since a moment.
+
+
+def test_changes_since_a_moment(live: Live, shop: str):
+    retriever = learned(live, shop, min_interactions=2)
+    before = iso(int(time.time() * 1000))
+    taught(live, retriever, 6)
+    between = iso(int(time.time() * 1000))
+    taught(live, retriever, 3)
+    live.ok("POST", f"/v1/retrievers/{retriever}/learned-fusion/disable")
+    found = report(live, retriever, "changes", since=before)
+    assert (found["since"], found["then"], found["moved"]) == (before, None, {})
+    assert (found["lessons"], found["interactions"]) == (9, 9)
+    weights = live.ok("GET", f"/v1/retrievers/{retriever}/learned-fusion/weights")
+    for uri, now in found["now"].items():
+        known = weights["feature_weights"][uri]
+        assert now == {"mean": known["weight"], "low": known["low"], "high": known["high"]}
+    assert found["until"] > between
+    found = report(live, retriever, "changes", since=between)
+    assert (found["lessons"], found["interactions"]) == (3, 3)
+    for uri, moved in found["moved"].items():
+        assert moved == pytest.approx(found["now"][uri]["mean"] - found["then"][uri]["mean"])
+    assert sum(found["moved"].values()) == pytest.approx(0)
+    told = [each["event_type"] for each in found["happened"]]
+    assert told[0] == "disabled"
+    assert set(told) == {"disabled", "context_transition"}
+    assert len(report(live, retriever, "changes", since=between, limit=1)["happened"]) == 1
+
+
+def test_changes_need_a_moment_of_the_last_year(live: Live, shop: str):
+    retriever = learned(live, shop)
+    path = f"/v1/retrievers/{retriever}/learned-fusion/changes"
+    for since in ("2001-01-01", "2199-01-01"):
+        assert live.refused("GET", f"{path}?since={since}")["code"] == "out_of_range"
+    assert live.refused("GET", f"{path}?since=yesterday")["code"] == "invalid_time"
+    assert live.refused("GET", path)["status"] == 400
+    since = iso(int(time.time() * 1000))
+    nothing = report(live, retriever, "changes", since=since)
+    assert (nothing["then"], nothing["now"], nothing["moved"]) == (None, None, {})
+    static = report(live, make_retriever(live, shop), "changes", since=since)
+    assert "no learned stage" in static["hint"]
 
 
 # Rollout and shadow mode.

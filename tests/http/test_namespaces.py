@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +10,17 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.live import Live, a_name, a_search, a_stage, execute, ids, make_collection, serving
+from tests.e2e.live import (
+    Live,
+    a_name,
+    a_search,
+    a_stage,
+    execute,
+    ids,
+    key,
+    make_collection,
+    serving,
+)
 
 RED, BLUE = [1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]
 
@@ -255,12 +263,6 @@ def test_an_execution_names_no_other_namespace(live: Live):
 
 
 # With keys.
-
-
-def key(data: Path, *arguments: str) -> str:
-    command = [sys.executable, "-m", "desireline.cli", "keys", "create", "--data", str(data)]
-    done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=True)
-    return done.stdout.strip()
 
 
 @pytest.fixture(scope="module")

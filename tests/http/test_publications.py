@@ -17,11 +17,11 @@ from tests.e2e.live import (
     click,
     execute,
     ids,
+    key,
     make_collection,
     make_retriever,
     serving,
 )
-from tests.http.test_namespaces import key
 
 LEARNED = a_stage(fusion="learned", learning_config={"exploration_traffic": 0.0})
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
-from desireline.errors import Unavailable
+from desireline.errors import Unavailable, VersionConflict
 from desireline.jobs.kinds import KINDS
 from desireline.jobs.runner import MOST_ATTEMPTS, Runner, Stopped, Work
 from desireline.jobs.upkeep import upkeep
@@ -239,6 +240,25 @@ def test_a_reporter_that_went_silent_has_failed_and_can_go_on(tmp_path: Path) ->
         assert (ended.status, ended.error["code"]) == ("failed", "task_silent")
         assert f"--resume task_{task.task_id}" in ended.error["hint"]
         assert (await system.tasks.retry(NS, task.task_id)).status == "running"
+
+    within(tmp_path, story)
+
+
+def test_simulated_users_run_alone_until_nobody_hears_of_them(tmp_path: Path) -> None:
+    async def story(system: System) -> None:
+        task = await system.tasks.announce(NS, "simulate", {}, 10, "searches")
+        with pytest.raises(VersionConflict) as refused:
+            await system.tasks.announce(NS, "simulate", {}, 10, "searches")
+        assert refused.value.details == {"task_id": f"task_{task.task_id}"}
+        await system.tasks.announce(NS, "import", {}, 10, "bytes")
+        old = msgspec.structs.replace(task, updated_at="2020-01-01T00:00:00.000Z")
+        await system.catalog.tasks.save(old)
+        again = await system.tasks.announce(NS, "simulate", {}, 10, "searches")
+        ended = await now(system, task)
+        assert (ended.status, ended.error["code"]) == ("failed", "task_silent")
+        assert "--resume" not in ended.error["hint"]
+        with pytest.raises(VersionConflict, match="can't go on"):
+            await system.tasks.retry(NS, again.task_id)
 
     within(tmp_path, story)
 

@@ -12,9 +12,11 @@ import pytest
 from desireline.core import convergence, policy
 from desireline.core.times import DAY_MS, from_row_time, row_time
 from desireline.errors import NotAvailable
-from desireline.steps.learn import chronicle, shadow
-from desireline.steps.learn.chronicle import Wanted
+from desireline.steps.learn import past, shadow
+from desireline.steps.learn.chronicle import Chronicle, Wanted
 from desireline.steps.learn.lessons import folded
+from desireline.steps.learn.report import weighed
+from desireline.types.learning import Context
 from tests.systems import a_retriever, now, prefer, search, within
 
 SLOW = {"prior_alpha": 20.0, "prior_beta": 20.0}
@@ -33,7 +35,7 @@ async def backdated(system: Any, served: Any, monkeypatch: pytest.MonkeyPatch) -
     ]
 
     async def told(_served: Any, after_seq: int = 0) -> Any:
-        return moved
+        return [lesson for lesson in moved if lesson.seq > after_seq]
 
     monkeypatch.setattr(system.chronicle.history, "lessons", told)
     return [from_row_time(lesson.occurred_at) for lesson in moved]
@@ -55,6 +57,123 @@ def test_a_day_is_the_fold_of_the_lessons_until_its_end(
         present = system.report.overall(now(system, served)).mean
         assert last.mean == pytest.approx(tuple(present.values()), abs=1e-3)
         assert days == await system.chronicle.days(now(system, served), 5)
+
+    within(tmp_path, story)
+
+
+@pytest.mark.parametrize("algorithm", ["thompson_sampling", "logistic"])
+def test_days_folded_piece_by_piece_are_those_folded_at_once(tmp_path: Path, algorithm: str):
+    async def story(system: Any) -> None:
+        served = await a_retriever(system, algorithm=algorithm)
+        chronicle = system.chronicle
+        for start in range(0, 9, 3):
+            await prefer(system, served, start % 2, USERS[start : start + 3])
+            for count in (3, 2):
+                await chronicle.days(now(system, served), count)
+        kept = await chronicle.days(now(system, served), 3)
+        fresh = Chronicle(chronicle.history, chronicle.catalog, chronicle.clock)
+        assert kept == await fresh.days(now(system, served), 3)
+        assert kept == (await fresh.days(now(system, served), 9))[-3:]
+        assert kept[-1][1].lessons == 9
+
+    within(tmp_path, story)
+
+
+def test_only_new_lessons_are_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    async def story(system: Any) -> None:
+        served = await a_retriever(system)
+        await prefer(system, served, 0, USERS[:4])
+        history, asked = system.chronicle.history, []
+        lessons = history.lessons
+
+        async def told(of: Any, after_seq: int = 0) -> Any:
+            found = await lessons(of, after_seq)
+            asked.append(len(found))
+            return found
+
+        monkeypatch.setattr(history, "lessons", told)
+        for count in (30, 3, 9, 30):
+            await system.chronicle.days(now(system, served), count)
+        assert asked == [4]
+        await prefer(system, served, 0, USERS[4:5])
+        await system.chronicle.days(now(system, served), 30)
+        assert asked == [4, 1]
+        await system.chronicle.days(now(system, served), 31)
+        assert asked == [4, 1, 5]
+
+    within(tmp_path, story)
+
+
+def test_the_next_day_begins_where_the_last_one_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    async def story(system: Any) -> None:
+        served = await a_retriever(system)
+        await prefer(system, served, 0, USERS[:4])
+        fresh = now(system, served)
+        (_, today) = (await system.chronicle.days(fresh, 2))[-1]
+        later = system.clock() + 2 * DAY_MS
+        monkeypatch.setattr(system.chronicle, "clock", lambda: later)
+        days = [belief for _, belief in await system.chronicle.days(fresh, 4)]
+        assert days[1] == today
+        assert [day.lessons for day in days] == [0, 4, 0, 0]
+        await prefer(system, served, 0, USERS[4:6])
+        fresh = now(system, served)
+        again = Chronicle(system.chronicle.history, system.chronicle.catalog, lambda: later)
+        assert await system.chronicle.days(fresh, 3) == await again.days(fresh, 3)
+
+    within(tmp_path, story)
+
+
+def test_pasts_are_kept_of_the_retrievers_asked_about_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    async def story(system: Any) -> None:
+        monkeypatch.setattr(past, "KEPT_RETRIEVERS", 2)
+        pasts = past.Pasts(system.chronicle.history)
+        one, two, three = [await a_retriever(system, f"r{number}") for number in range(3)]
+        first, second = pasts.of(one), pasts.of(two)
+        assert pasts.of(one) is first
+        pasts.of(three)
+        assert pasts.of(one) is first
+        assert pasts.of(two) is not second
+        other = msgspec.structs.replace(one, generation=one.generation + 1)
+        assert pasts.of(other) is not first
+
+    within(tmp_path, story)
+
+
+# What changed since.
+
+
+@pytest.mark.parametrize("algorithm", ["thompson_sampling", "logistic"])
+def test_what_changed_since_a_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, algorithm: str
+):
+    async def story(system: Any) -> None:
+        served = await a_retriever(system, algorithm=algorithm)
+        await prefer(system, served, 0, USERS)
+        moments = await backdated(system, served, monkeypatch)
+        fresh = now(system, served)
+        report = await system.chronicle.changes(fresh, moments[0] - 1, 100)
+        assert (report.then, report.lessons, report.interactions) == (None, 30, 30)
+        assert report.now == system.report.overall(fresh)
+        await system.chronicle.days(fresh, 3)
+        for known in (True, False):  # from the end of a day that is kept, and from nothing
+            chronicle = Chronicle(
+                system.chronicle.history, system.chronicle.catalog, system.clock
+            ) if not known else system.chronicle  # fmt: skip
+            for since, lessons in ((moments[9], 20), (moments[10] + DAY_MS // 2, 10)):
+                report = await chronicle.changes(fresh, since, 100)
+                assert (report.lessons, report.interactions) == (lessons, lessons)
+                past_state = folded(
+                    msgspec.structs.replace(fresh, state=policy.State(), snapshot_id=0),
+                    (await chronicle.history.lessons(fresh))[: 30 - lessons],
+                )
+                assert report.then == weighed(past_state, Context(), "global", since)
+        unchanged = await system.chronicle.changes(fresh, moments[-1], 100)
+        assert unchanged.then is not None
+        assert (unchanged.then.mean, unchanged.lessons) == (report.now.mean, 0)
 
     within(tmp_path, story)
 
@@ -83,7 +202,7 @@ def test_a_report_folds_no_more_than_it_may(tmp_path: Path, monkeypatch: pytest.
     async def story(system: Any) -> None:
         served = await a_retriever(system)
         await prefer(system, served, 0, USERS[:3])
-        monkeypatch.setattr(chronicle, "MOST_LESSONS", 2)
+        monkeypatch.setattr(past, "MOST_LESSONS", 2)
         with pytest.raises(NotAvailable, match="3 lessons are too many"):
             await system.chronicle.days(now(system, served), 3)
         found, warning = await system.chronicle.happened(now(system, served), Wanted(since_ms=0))
@@ -106,6 +225,27 @@ def test_a_belief_is_the_same_whatever_is_explored(tmp_path: Path, algorithm: st
         assert found[0].mean == pytest.approx(found[1].mean, abs=0.03)
         assert found[0].sd == pytest.approx(found[1].sd, rel=0.25)
         assert 0.005 < max(found[0].sd) < 0.3
+
+    within(tmp_path, story)
+
+
+@pytest.mark.parametrize("algorithm", ["thompson_sampling", "logistic"])
+def test_the_interval_is_of_what_is_believed_and_beside_it_of_what_is_drawn(
+    tmp_path: Path, algorithm: str
+):
+    async def story(system: Any) -> None:
+        served = await a_retriever(system, algorithm=algorithm, exploration_decay=0.9, **SLOW)
+        await prefer(system, served, 0, [f"w{number}" for number in range(60)])
+        fresh = now(system, served)
+        ((_, today),) = await system.chronicle.days(fresh, 1)
+        found = system.report.overall(fresh)
+        ratio = system.report.exploration(fresh, found).variance_ratio
+        assert ratio == pytest.approx(0.1 if algorithm == "thompson_sampling" else 0.025)
+        for place, uri in enumerate(fresh.uris):
+            believed = (found.high[uri] - found.low[uri]) / 3.92
+            drawn = (found.drawn_high[uri] - found.drawn_low[uri]) / 3.92
+            assert believed == pytest.approx(today.sd[place], rel=0.15)
+            assert drawn == pytest.approx(today.sd[place] * ratio**0.5, rel=0.2)
 
     within(tmp_path, story)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from desireline.core.propensity import near_propensities
 from desireline.steps.serve import rank
 from desireline.steps.serve.request import Choice
 from desireline.types.learning import Context, Decision, Weights
@@ -38,4 +39,15 @@ def test_with_a_certain_order_the_swap_alone_moves_documents(count: int):
     near[1] = 1.0
     once = 0.2 / max(1, count - 1)
     expected = [1 - once * ((k > 0) + (k < count - 1)) for k in range(count)]
-    assert rank._mixed(near, count, 0.2) == pytest.approx(expected)
+    assert rank._mixed(near.T.tolist(), count, 0.2) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("swapped", [-1, 0, 3, 4, 5, 8])
+def test_of_one_search_the_order_is_certain_save_the_swapped_pair(swapped: int):
+    """The same as counting re-drawn rankings, whose only weight is 1."""
+    norm = np.array([1.0, 0.9, 0.9, 0.5, 0.4, 0.4, 0.4, 0.1, 0.0, 0.0])[:, None]
+    order = np.arange(10)
+    if swapped >= 0:
+        order[[swapped, swapped + 1]] = order[[swapped + 1, swapped]]
+    counted = near_propensities(norm, np.ones((1, 1)), order[:5])
+    assert np.array(rank._of_one(5, swapped)).T.tolist() == counted.tolist()

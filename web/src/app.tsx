@@ -2,6 +2,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import { access, link } from "./api/client";
 import { LearningPage } from "./pages/learning";
+import { LivePage } from "./pages/live";
 import { SearchPage } from "./pages/search";
 import { SetupPage } from "./pages/setup";
 import { TasksPage } from "./pages/tasks";
@@ -9,17 +10,19 @@ import { hrefOf, PAGES, place, type Page, type Place } from "./router";
 import { useStore } from "./state/store";
 import { TipLayer } from "./ui/explain";
 import { KeyPrompt } from "./ui/keyprompt";
+import { NamespacePicker } from "./ui/namespaces";
 import { help, Shortcuts, useShortcuts } from "./ui/shortcuts";
 import { theme, toggleTheme } from "./ui/theme";
 import { titled } from "./ui/title";
 import { Toasts } from "./ui/toasts";
 import { Empty } from "./ui/parts";
 
-export const NAMES: Record<Page, string> = { search: "Search", learning: "Learning", setup: "Setup", tasks: "Tasks" };
+export const NAMES: Record<Page, string> = { search: "Search", learning: "Learning", live: "Live", setup: "Setup", tasks: "Tasks" };
 
 export function App() {
   const now = useStore(place);
   const { state } = useStore(link);
+  const { key, namespace } = useStore(access);
   const main = useRef<HTMLElement>(null);
   const before = useRef(now.page);
   useShortcuts();
@@ -36,7 +39,7 @@ export function App() {
       <main ref={main} id="main" tabIndex={-1}>
         {state === "away" && <p class="banner" role="status">The server does not answer. What you see is from before; the page goes on by itself when it is back.</p>}
         <h1 class="hidden">{now.page === "unknown" ? "No such page" : NAMES[now.page]}</h1>
-        <Content now={now} />
+        <Content key={`${key} ${namespace}`} now={now} />
       </main>
       <Toasts />
       <TipLayer />
@@ -56,6 +59,7 @@ function Head({ now }: { now: Place }) {
         {PAGES.map((page) => <a key={page} href={hrefOf(page)} aria-current={now.page === page ? "page" : undefined}>{NAMES[page]}</a>)}
       </nav>
       <div class="tools">
+        <NamespacePicker />
         {key && <span class="tag plain" title="A key is in use in this tab">key</span>}
         <button type="button" class="icon" onClick={toggleTheme} aria-label="Light or dark" title="Light or dark (t)"><ThemeMark /></button>
         <button type="button" class="icon" onClick={() => help.set(true)} aria-label="Keys of the keyboard" title="Keys of the keyboard (?)">?</button>
@@ -88,6 +92,8 @@ function Content({ now }: { now: Place }) {
       return <SearchPage place={now} />;
     case "learning":
       return <LearningPage place={now} />;
+    case "live":
+      return <LivePage place={now} />;
     case "setup":
       return <SetupPage />;
     case "tasks":

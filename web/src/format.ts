@@ -18,6 +18,15 @@ export function points(difference: number): string {
   return `${difference > 0 ? "+" : "−"}${value.replace("-", "")} pt`;
 }
 
+/** .4725 as `0.473`: numbers of 0 to 1 that are no shares. */
+export const decimal = (value: number, digits = 3): string => value.toFixed(digits);
+
+/** A difference of two such numbers, with its sign: `+0.076`. */
+export function difference(value: number, digits = 3): string {
+  const shown = Math.abs(value).toFixed(digits);
+  return `${Number(shown) === 0 ? "±" : value > 0 ? "+" : "−"}${shown}`;
+}
+
 /** `1 search`, `2 searches`, `3 collections` */
 export const counted = (n: number, one: string, many = `${one}s`): string => `${count(n)} ${n === 1 ? one : many}`;
 

@@ -1,7 +1,7 @@
 // The address: `#/page?name=value`. Knows pages by name only.
 import { store } from "./state/store";
 
-export const PAGES = ["search", "learning", "setup", "tasks"] as const;
+export const PAGES = ["search", "learning", "live", "setup", "tasks"] as const;
 export type Page = (typeof PAGES)[number];
 
 export interface Place {

@@ -39,6 +39,18 @@ export function searchesOf(retriever: Retriever, collections: Collection[]): Sea
   });
 }
 
+/** The same for the searches of something logged, also when its retriever is gone or was changed. */
+export function searchesLogged(uris: string[], retriever: Retriever | undefined, collections: Collection[]): Search[] {
+  const known = retriever ? searchesOf(retriever, collections) : [];
+  const missing = uris.filter((uri) => !known.some((search) => search.uri === uri));
+  const made = missing.map((uri, n): Search => {
+    const place = known.length + n;
+    const letter = String.fromCharCode(65 + (place % 26));
+    return { uri, letter, colour: place % 7, label: tail(uri), sentence: `Search ${letter} is no longer part of this retriever.` };
+  });
+  return [...known, ...made].filter((search) => uris.includes(search.uri));
+}
+
 /** `desireline://title@v1/bm25` as `title bm25` */
 function tail(uri: string): string {
   return uri.replace(/^[\w.+-]+:\/\//, "").replace(/@v\d+/, "").replace(/\//g, " ");

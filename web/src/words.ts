@@ -8,6 +8,11 @@ const OWN: Record<string, string> = {
   contribution: "What one search adds to a document's score: its weight times its normalised score",
   score: "The sum of the contributions of all searches; it orders the list",
   readiness: "Whether the server takes requests",
+  "held-out query": "A query that no simulated user searches; what was learned is measured on it, and it teaches nothing",
+  posterior: "What is believed about each weight after all that was learned so far",
+  "context level": "Whose evidence the weights rest on: one user's own (personal), their segment's (demographic), everyone's (global), or none (prior)",
+  task: "Work that goes on for a while in the background, with its progress and a way to stop it",
+  retriever: "A named recipe: which searches run over which collection, and how one list is made of theirs",
   "draw": "One try out of what is believed: weights for one search, kept for a visit until somebody acts",
 };
 
@@ -37,6 +42,16 @@ export const LEVELS: Record<string, string> = {
   prior: "no evidence yet",
 };
 
+/** The same in a word or two, for a row of many. */
+export const WHOSE: Record<string, string> = { personal: "the user's own", demographic: "of the segment", global: "everyone's", prior: "none yet" };
+
+/** What an execution was for, where it was not for a user. */
+export const PURPOSES: Record<string, string> = {
+  simulation: "By a simulated user, a program; it teaches like a real one.",
+  evaluation: "Run to measure, by a program or a simulation; no user saw it and it teaches nothing.",
+  test: "Somebody tried it; it teaches nothing.",
+};
+
 /** Why an interaction teaches or not (`teaches_reason`), where the answer has no warning of its own. */
 export const TEACHES: Record<string, string> = {
   open: "It teaches when this search closes: with the next search of this visit, or after 30 minutes.",
@@ -45,7 +60,7 @@ export const TEACHES: Record<string, string> = {
 
 /** What happened (`event_type` of the activity route). */
 export const HAPPENINGS: Record<string, string> = {
-  context_transition: "User changed level",
+  context_transition: "A user's weights rest on more, or less",
   weight_shift: "Weights moved by more than 5 points in a day",
   enabled: "Learning switched on",
   disabled: "Learning switched off",
@@ -56,4 +71,13 @@ export const HAPPENINGS: Record<string, string> = {
   opt_in: "User opted in again",
   reset: "User's own preferences forgotten",
   config_changed: "Configuration changed",
+};
+
+/** What taught (`lesson` of the live feed). */
+export const LESSONS: Record<string, string> = {
+  close: "An execution closed",
+  late: "A late reward",
+  reset: "A user's own preferences forgotten",
+  opt_out: "A user opted out",
+  opt_in: "A user opted in again",
 };

@@ -14,8 +14,8 @@ import sys
 from collections.abc import Sequence
 
 COMMANDS = {
-    "serve": "serve", "demo": "demo", "import": "import_", "tasks": "tasks", "keys": "keys",
-    "check": "check", "config": "config",
+    "serve": "serve", "demo": "demo", "simulate": "simulate", "import": "import_",
+    "tasks": "tasks", "keys": "keys", "check": "check", "config": "config", "live": "live",
 }  # fmt: skip
 EXIT_OK, EXIT_INCOMPLETE, EXIT_ERROR = 0, 1, 2
 

@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show.add_argument("--port", type=int, help="as `serve` takes it")
     show.add_argument("--data", metavar="DIR", help="data directory (default ./desireline-data)")
     show.add_argument("--config", metavar="FILE", help="settings in a TOML file")
+    show.add_argument("--root-path", metavar="/PREFIX", help="as `serve` takes it")
     show.add_argument("--json", action="store_true", help="as JSON")
 
 
@@ -35,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from desireline import settings
 
-    names = ("host", "port", "data", "config")
+    names = ("host", "port", "data", "config", "root_path")
     given = {name: getattr(arguments, name) for name in names}
     found = settings.explained(os.environ, given)
     file = settings.file_read(os.environ, given)

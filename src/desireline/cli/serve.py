@@ -24,6 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, help="port to listen on (default 8080)")
     parser.add_argument("--data", metavar="DIR", help="data directory (default ./desireline-data)")
     parser.add_argument("--config", metavar="FILE", help="settings in a TOML file")
+    parser.add_argument(
+        "--root-path", metavar="/PREFIX", help="what stands before every path behind a proxy"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -33,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     from desireline import settings
     from desireline.cli import logs
 
-    names = ("host", "port", "data", "config")
+    names = ("host", "port", "data", "config", "root_path")
     chosen = settings.load(os.environ, {name: getattr(arguments, name) for name in names})
     logs.configure(chosen.log_level, chosen.log_format)
     return serve(chosen)
@@ -60,7 +63,7 @@ def serve(settings: Settings) -> int:
         from desireline.jobs.schedule import running
 
         async with running(system):
-            _say_serving(settings)
+            _say_serving(settings, keyed=system.keys.any_keys())
             yield system
         await system.close()
 
@@ -90,12 +93,18 @@ def free_port(host: str, port: int) -> int:
         ) from error
 
 
-def _say_serving(settings: Settings) -> None:
+def _say_serving(settings: Settings, *, keyed: bool) -> None:
     import structlog
 
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"http://{host}:{settings.port}"
-    structlog.get_logger("desireline").info("serving", url=url, data=str(settings.data))
+    logger = structlog.get_logger("desireline")
+    logger.info("serving", url=url, data=str(settings.data))
+    if not keyed:
+        logger.warning(
+            "no key exists: whoever reaches this address may read and change everything",
+            hint=f"before a proxy stands in front: desireline keys create --data {settings.data}",
+        )
 
 
 async def _opened(settings: Settings) -> System:

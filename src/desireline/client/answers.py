@@ -277,6 +277,44 @@ class Interaction(Answer, frozen=True):
     client_feature_uri: str | None = None
 
 
+class TraceStep(Answer, frozen=True):
+    """One step on the way of an interaction; `done` false: not yet, or never (see `sentence`)."""
+
+    step: str = ""
+    done: bool = False
+    at: str | None = None
+    sentence: str = ""
+    details: Open = msgspec.field(default_factory=Open)
+
+
+class Trace(Answer, frozen=True):
+    """An interaction from receipt to posterior: received, stored, credited, rewarded, closed,
+    learned.
+    """
+
+    interaction_id: str = ""
+    retriever_id: str = ""
+    retriever_name: str = ""
+    execution_id: str | None = None
+    document_id: str = ""
+    simulated: bool = False
+    teaches: bool | None = None
+    teaches_reason: str = ""
+    steps: list[TraceStep] = []
+
+
+class Happening(Answer, frozen=True):
+    """Something that happened; `kind` is execution, interaction, lesson, weights or task, and says
+    what else is there. `lost`: so many were left out, because they came too fast.
+    """
+
+    kind: str
+    at: str = ""
+    retriever_id: str = ""
+    retriever_name: str = ""
+    simulated: bool = False
+
+
 class InteractionResult(Answer, frozen=True):
     """What became of one row of a batch: created, deduplicated or failed."""
 
@@ -355,12 +393,16 @@ class LearnedWeights(Answer, frozen=True):
     weights: Weights = {}
     total_interactions: int = 0
     learner_count: int = 0
+    exploration: Open = msgspec.field(default_factory=Open)
     warning: str | None = None
     hint: str | None = None
 
 
 class UserWeights(Answer, frozen=True):
-    """A user's weights at the active level: mean and one draw, and everyone's for comparison."""
+    """A user's weights at the active level: mean and one draw, and everyone's for comparison.
+
+    `intervals`: where the best weights are believed to be; `drawn_intervals`: where draws fall.
+    """
 
     user_id: str
     context_level: str = ""
@@ -370,6 +412,8 @@ class UserWeights(Answer, frozen=True):
     sampled_weights: Weights = {}
     mean_weights: Weights = {}
     intervals: dict[str, list[float]] = {}
+    drawn_intervals: dict[str, list[float]] = {}
+    exploration: Open = msgspec.field(default_factory=Open)
     hint: str | None = None
 
 

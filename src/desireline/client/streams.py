@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from desireline.client.answers import Happening
 from desireline.client.reading import Answer, read
 
 
@@ -16,6 +17,13 @@ class Message(Answer, frozen=True):
     """What happened during a streamed search; `kind` is `stage_start`, `execution_complete`, …"""
 
     kind: str = ""
+
+
+def happenings(message: Message) -> list[Happening]:
+    """What a message of the live feed tells; last, of kind `lost`, how many it left out."""
+    found = [read(Happening, each) for each in message["happened"]]
+    lost = message["lost"]
+    return [*found, read(Happening, {"kind": "lost", "lost": lost})] if lost else found
 
 
 class Messages:

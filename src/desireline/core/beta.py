@@ -10,6 +10,7 @@ read, so a lesson counts the same whenever it is folded, nodes merge by addition
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import msgspec
@@ -211,3 +212,28 @@ def mean_weights(alpha: Array, beta: Array, config: LearningConfig) -> Array:
     """(F,) weights of the posterior means, contrasted and projected as a draw would be."""
     means = (alpha / (alpha + beta)) ** config.contrast
     return project(means, config.min_weight, config.max_weight)
+
+
+def interactions_left(n: int, config: LearningConfig) -> int | None:
+    """How many interactions more until `bonus` is at its floor: 0 there, None when it never will.
+
+    >>> interactions_left(0, LearningConfig()), interactions_left(500, LearningConfig())
+    (230, 0)
+    >>> interactions_left(0, LearningConfig(exploration_decay=1.0)) is None
+    True
+    """
+    start, decay, floor = (
+        config.exploration_bonus,
+        config.exploration_decay,
+        config.exploration_floor,
+    )
+    if bonus(n, config) <= floor:
+        return 0
+    if decay >= 1.0 or floor <= 0.0:
+        return None
+    reached = math.ceil(math.log(floor / start) / math.log(decay))
+    while start * decay**reached > floor:  # the quotient of logarithms is not exact
+        reached += 1
+    while start * decay ** (reached - 1) <= floor:
+        reached -= 1
+    return reached - n

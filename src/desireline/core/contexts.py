@@ -35,8 +35,7 @@ def context_of(
     >>> context_of(config, {"user_segment": "pro"}).keys
     ('global', 'demographic:b30f95137243c605')
     """
-    given = {"user_id": user_id, "session_id": session_id, "user_segment": segment}
-    values = {name: value for name, value in given.items() if value} | _canonical(inputs)
+    values = _given(inputs, user_id, session_id, segment)
     session = _text(values.get("session_id"))
     if config.fallback_strategy == "global":
         return Context(session=context_key("session", [session]))
@@ -66,6 +65,30 @@ def context_key(level: str, values: Sequence[Any]) -> str:
     return f"{level}:{digest.hexdigest()[:16]}"
 
 
+def segment_of(
+    config: LearningConfig,
+    inputs: Mapping[str, Any],
+    user_id: str = "",
+    session_id: str = "",
+    segment: str = "",
+) -> str:
+    """What people call the demographic level of a request: the value of its one feature as sent;
+    of several features `name=value, name=value`, without the missing ones. "" without any.
+
+    >>> segment_of(LearningConfig(demographic_features=("INPUT.country",)), {"country": "DE"})
+    'DE'
+    >>> both = LearningConfig(demographic_features=("INPUT.country", "INPUT.plan"))
+    >>> segment_of(both, {"country": "DE", "plan": 7}), segment_of(both, {"plan": 7})
+    ('country=DE, plan=7', 'plan=7')
+    """
+    values, names = _given(inputs, user_id, session_id, segment), config.demographic_features
+    texts = [_text(value) for value in _values(names, values)]
+    if len(names) == 1:
+        return texts[0]
+    said = zip(names, texts, strict=True)
+    return ", ".join(f"{_bare(name)}={text}" for name, text in said if text)
+
+
 def subject_of(session_id: str, user_id: str, execution_id: str) -> str:
     """What draws and buckets stick to: the session, else the user, else this one execution.
 
@@ -73,6 +96,13 @@ def subject_of(session_id: str, user_id: str, execution_id: str) -> str:
     'u1'
     """
     return session_id or user_id or execution_id
+
+
+def _given(
+    inputs: Mapping[str, Any], user_id: str, session_id: str, segment: str
+) -> dict[str, Any]:
+    given = {"user_id": user_id, "session_id": session_id, "user_segment": segment}
+    return {name: value for name, value in given.items() if value} | _canonical(inputs)
 
 
 def _canonical(inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,12 +114,16 @@ def _values(names: Sequence[str], values: Mapping[str, Any]) -> list[Any]:
 
 
 def _lookup(name: str, values: Mapping[str, Any]) -> Any:
-    namespace, dot, rest = name.partition(".")
-    bare = rest if dot and namespace.lower() in ("input", "inputs") else name
+    bare = _bare(name)
     found: Any = values
     for part in _ALIASES.get(bare, bare).split("."):
         found = found.get(part) if isinstance(found, Mapping) else None
     return found
+
+
+def _bare(name: str) -> str:
+    namespace, dot, rest = name.partition(".")
+    return rest if dot and namespace.lower() in ("input", "inputs") else name
 
 
 def _text(value: Any) -> str:

@@ -9,6 +9,7 @@ import hashlib
 import re
 
 from desireline.errors import invalid
+from desireline.types.log import NO_ID
 
 _HEX = re.compile(r"[0-9a-f]{32}")
 _DASHED = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -104,3 +105,21 @@ def prefixed(prefix: str, bare: str) -> str:
     'exec_018bcfe5680070008000000000000000'
     """
     return f"{prefix.rstrip('_')}_{bare}"
+
+
+def wire_id(prefix: str, kept: str) -> str:
+    """As `prefixed`; what rows hold that is no id of ours (`default`, a foreign name) as it is.
+
+    >>> wire_id("ns", "default"), wire_id("ns", "0" * 32)[:5]
+    ('default', 'ns_00')
+    """
+    return prefixed(prefix, kept) if is_id(kept) else kept
+
+
+def execution_id_or_none(bare: str) -> str | None:
+    """The id of an execution as the wire shows it; None for `NO_ID`.
+
+    >>> execution_id_or_none(NO_ID), execution_id_or_none("1" * 32)[:7]
+    (None, 'exec_11')
+    """
+    return None if bare == NO_ID else prefixed("exec", bare)

@@ -24,6 +24,7 @@ PRIOR_INTERCEPT = -3.0
 PRIOR_SLOPE = 2.0
 DRAW_SCALE = 0.5
 SMALLEST_SLOPE = 1e-3
+SMALLEST_SCALE = 1e-50  # an exploration that has decayed to nothing
 _LOGIT_BOUND = 30.0
 
 Array = NDArray[np.float64]
@@ -76,13 +77,24 @@ def levels_of(
     >>> level.mean.tolist(), level.precision[0].diagonal().tolist()
     ([[-3.0, 2.0, 2.0]], [1.0, 1.0, 1.0])
     """
+    return _stacked(_found(keys, nodes, config, searches), searches + 1)
+
+
+def _found(
+    keys: Sequence[str], nodes: Sequence[LogisticNode | None], config: LearningConfig, searches: int
+) -> tuple[LogisticNode, ...]:
     size = searches + 1
-    found = [
-        node
-        if node is not None and len(node.mean) == 8 * size
-        else _prior(size, prior_scale(key, config), centred=key != "global")
-        for key, node in zip(keys, nodes, strict=True)
-    ]
+    return tuple(
+        [
+            node
+            if node is not None and len(node.mean) == 8 * size
+            else _prior(size, prior_scale(key, config), centred=key != "global")
+            for key, node in zip(keys, nodes, strict=True)
+        ]
+    )
+
+
+def _stacked(found: Sequence[LogisticNode], size: int) -> Levels:
     mean = np.frombuffer(b"".join([node.mean for node in found]), "<f8")
     precision = np.frombuffer(b"".join([node.precision for node in found]), "<f8")
     return Levels(
@@ -171,43 +183,50 @@ def node_at(levels: Levels, place: int, owner: str = "") -> LogisticNode:
     )
 
 
-def spread_of(levels: Levels, config: LearningConfig) -> Array:
-    """(levels * (F+1), F+1): what standard normal numbers are multiplied with, `s L` of each level.
+def slopes_of(
+    keys: Sequence[str], nodes: Sequence[LogisticNode | None], config: LearningConfig, searches: int
+) -> tuple[Array, Array]:
+    """What the slopes of a context are drawn from: their mean (F,), and (F, F) the lower L of
+    `L L'` = their covariance, both over all levels; read-only.
 
-    `s = .5 sqrt(bonus)` with each level's own interactions: what is known well is explored little.
+    Every level is drawn on its own, `s^2 P^-1` with `s = .5 sqrt(bonus)` of its own interactions
+    (what is known well is explored little), and added: that is one draw under the sum of the
+    covariances. Kept for the contexts asked for last: nodes change rarely, searches are many.
     """
-    size = levels.mean.shape[1]
-    scales = [DRAW_SCALE * bonus(n, config) ** 0.5 for n in levels.n]
-    roots = [_root(precision.tobytes(), size) for precision in levels.precision]
-    return np.concatenate([scale * root for scale, root in zip(scales, roots, strict=True)])
+    found = _found(keys, nodes, config, searches)
+    scales = tuple([DRAW_SCALE * bonus(node.n, config) ** 0.5 for node in found])
+    return _slopes(found, scales, searches + 1)
 
 
 @lru_cache(maxsize=4096)
-def _root(precision: bytes, size: int) -> Array:
-    """(F+1, F+1) the transpose of L with L L' = P^-1; nodes change rarely, draws are many."""
-    rows = np.frombuffer(precision).reshape(size, size)
-    root: Array = np.ascontiguousarray(np.linalg.cholesky(np.linalg.inv(rows)).T)
-    root.setflags(write=False)
-    return root
+def _slopes(
+    nodes: tuple[LogisticNode, ...], scales: tuple[float, ...], size: int
+) -> tuple[Array, Array]:
+    levels = _stacked(nodes, size)
+    variances = np.square(scales)[:, None, None]
+    covariance = (variances * np.linalg.inv(levels.precision)[:, 1:, 1:]).sum(axis=0)
+    known = max(scales) < SMALLEST_SCALE
+    spread: Array = np.zeros_like(covariance) if known else np.linalg.cholesky(covariance)
+    mean: Array = levels.mean.sum(axis=0)[1:]
+    for each in (mean, spread):
+        each.setflags(write=False)
+    return mean, spread
 
 
 def draws(
-    levels: Levels, spread: Array, config: LearningConfig, rng: np.random.Generator, count: int
+    mean: Array, spread: Array, config: LearningConfig, rng: np.random.Generator, count: int
 ) -> Array:
-    """(count, F) weights: every level drawn on its own, `m + s L z` with L L' = P^-1, then added.
-
-    `spread` is `spread_of` the levels.
-    """
-    drawn = levels.mean.sum(axis=0) + rng.standard_normal((count, len(spread))) @ spread
-    return _weights(drawn, config)
-
-
-def mean_weights(levels: Levels, config: LearningConfig) -> Array:
-    """(F,) weights of the posterior mean."""
-    weights: Array = _weights(levels.mean.sum(axis=0)[None, :], config)[0]
-    return weights
+    """(count, F) weights: slopes `m + L z`, projected. `mean`, `spread` are from `slopes_of`."""
+    normal = rng.standard_normal((len(mean), count))
+    # So small a product is not worth the matrix library, whose code is seldom in the cache.
+    slopes = np.add.reduce(spread[:, :, None] * normal, axis=1) + mean[:, None]
+    return _weights(slopes.T, config)
 
 
-def _weights(coefficients: Array, config: LearningConfig) -> Array:
-    slopes = np.maximum(coefficients[:, 1:], SMALLEST_SLOPE)
-    return project(slopes, config.min_weight, config.max_weight)
+def mean_weights(mean: Array, config: LearningConfig) -> Array:
+    """(F,) weights of the posterior mean of the slopes."""
+    return _weights(mean, config)
+
+
+def _weights(slopes: Array, config: LearningConfig) -> Array:
+    return project(np.maximum(slopes, SMALLEST_SLOPE), config.min_weight, config.max_weight)

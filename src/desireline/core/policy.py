@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from desireline.core import beta, logistic
 from desireline.core.beta import BetaNode
 from desireline.core.logistic import LogisticNode
+from desireline.core.seeds import light_generator
 from desireline.core.times import from_row_time
 from desireline.types import log
 from desireline.types.learning import Context, LearningConfig, Level, Taught, Weights
@@ -339,7 +340,7 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     searches: int
     alpha: Array | None = None
     beta: Array | None = None
-    levels: logistic.Levels | None = None
+    slopes: Array | None = None
     spread: Array | None = None
     exploration: float = 0.0
 
@@ -362,25 +363,25 @@ def ready(
         if session is None:
             return Ready(standing=stands, config=config, searches=searches)
         stands = Standing("personal", context.session or context.personal, session.n)
-    found = Ready(
-        standing=stands,
-        config=config,
-        searches=searches,
-        exploration=beta.bonus(stands.n, config),
-    )
+    exploration = beta.bonus(stands.n, config)
     if config.algorithm == "logistic":
-        levels = _levels(nodes, context, config, searches, session)
-        spread = logistic.spread_of(levels, config)
-        return msgspec.structs.replace(found, levels=levels, spread=spread)
+        slopes, spread = _slopes(nodes, context, config, searches, session)
+        return Ready(
+            standing=stands, config=config, searches=searches, exploration=exploration,
+            slopes=slopes, spread=spread,
+        )  # fmt: skip
     known = beta.counts(_beta(nodes.get(stands.key)), searches, now_ms, config)
     own = beta.counts(_beta(session.node), searches, now_ms, config) if session else None
     alpha, failures = beta.parameters(known, own, config)
-    return msgspec.structs.replace(found, alpha=alpha, beta=failures)
+    return Ready(
+        standing=stands, config=config, searches=searches, exploration=exploration,
+        alpha=alpha, beta=failures,
+    )  # fmt: skip
 
 
-def _levels(
+def _slopes(
     nodes: Nodes, context: Context, config: LearningConfig, searches: int, session: Session | None
-) -> logistic.Levels:
+) -> tuple[Array, Array]:
     """The context's nodes; a session's copy stands in the place of the user's own node."""
     if session is None:
         keys = context.keys
@@ -388,7 +389,7 @@ def _levels(
     else:
         keys = (*_shared(context), "session")
         known = [*(_logistic(nodes.get(key)) for key in keys[:-1]), _logistic(session.node)]
-    return logistic.levels_of(keys, known, config, searches)
+    return logistic.slopes_of(keys, known, config, searches)
 
 
 def draw_many(found: Ready, rng: np.random.Generator, count: int) -> Array:
@@ -399,8 +400,8 @@ def draw_many(found: Ready, rng: np.random.Generator, count: int) -> Array:
     [[0.25, 0.25, 0.25, 0.25]]
     """
     config = found.config
-    if found.levels is not None and found.spread is not None:
-        return logistic.draws(found.levels, found.spread, config, rng, count)
+    if found.slopes is not None and found.spread is not None:
+        return logistic.draws(found.slopes, found.spread, config, rng, count)
     if found.alpha is not None and found.beta is not None:
         return beta.draws(found.alpha, found.beta, found.exploration, config, rng, count)
     return np.full((count, found.searches), 1.0 / found.searches)
@@ -408,26 +409,31 @@ def draw_many(found: Ready, rng: np.random.Generator, count: int) -> Array:
 
 def draw(found: Ready, rng: np.random.Generator) -> Weights:
     """One draw of weights; at level `prior` equal weights, and nothing is drawn."""
-    return draw_with_others(found, rng, 0)[0]
+    return _weights(draw_many(found, rng, 1)[0], found)
 
 
-def draw_with_others(found: Ready, rng: np.random.Generator, count: int) -> tuple[Weights, Array]:
-    """One draw of weights, and (count, F) others that the policy could as well have drawn: what
-    propensities are made of. One call of the generator and one projection for all of them.
+def draw_with_others(found: Ready, seed: int, count: int) -> tuple[Weights, Array]:
+    """The draw of weights that a seed gives, and (count, F) others that the policy could as well
+    have drawn: what propensities are made of. One projection for all of them.
+
+    Of one search every draw is the weight 1, so nothing is drawn.
 
     >>> nothing = ready({}, Context(), LearningConfig(), 2, 0)
-    >>> weights, others = draw_with_others(nothing, np.random.Generator(np.random.PCG64(1)), 3)
+    >>> weights, others = draw_with_others(nothing, 1, 3)
     >>> weights.values, others.shape
     ((0.5, 0.5), (3, 2))
     """
-    drawn = draw_many(found, rng, 1 + count)
+    if found.searches == 1:
+        drawn = np.ones((1 + count, 1))
+    else:
+        drawn = draw_many(found, light_generator(seed), 1 + count)
     return _weights(drawn[0], found), drawn[1:]
 
 
 def mean(found: Ready) -> Weights:
     """The weights of the posterior mean: what the policy believes, without exploration."""
-    if found.levels is not None:
-        return _weights(logistic.mean_weights(found.levels, found.config), found)
+    if found.slopes is not None:
+        return _weights(logistic.mean_weights(found.slopes, found.config), found)
     if found.alpha is not None and found.beta is not None:
         return _weights(beta.mean_weights(found.alpha, found.beta, found.config), found)
     return _weights(np.full(found.searches, 1.0 / found.searches), found)
@@ -443,3 +449,22 @@ def _weights(values: Array, found: Ready) -> Weights:
         alpha=() if found.alpha is None else tuple(found.alpha.tolist()),
         beta=() if found.beta is None else tuple(found.beta.tolist()),
     )
+
+
+def own_mean(
+    nodes: Nodes, keys: Collection[str], config: LearningConfig, searches: int, now_ms: int
+) -> tuple[float, ...]:
+    """What the last of these levels (widest first) believes by itself, however little it knows.
+
+    `logistic`: with the wider ones, of which it is a deviation. Equal weights where nothing is.
+
+    >>> own_mean({}, ["global"], LearningConfig(), 4, 0)
+    (0.25, 0.25, 0.25, 0.25)
+    """
+    listed = list(keys)
+    if config.algorithm == "logistic":
+        known = [_logistic(nodes.get(key)) for key in listed]
+        slopes, _ = logistic.slopes_of(listed, known, config, searches)
+        return tuple(logistic.mean_weights(slopes, config).tolist())
+    own = beta.counts(_beta(nodes.get(listed[-1])), searches, now_ms, config)
+    return tuple(beta.mean_weights(*beta.parameters(own, None, config), config).tolist())

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
+_TINY = 1e-300
 
 
 def bounds(count: int, low: float, high: float) -> tuple[float, float]:
@@ -30,37 +31,45 @@ def project(theta: ArrayLike, low: float, high: float) -> Array:
     [0.9, 0.05, 0.05]
     """
     given = np.asarray(theta, dtype=np.float64)
-    rows = given if given.ndim == 2 else given[None, :]
-    peak = rows.max(axis=1, keepdims=True)
-    rows = np.maximum(rows, 1e-12 * peak)
-    if not peak.all():
-        rows[peak[:, 0] == 0] = 1.0
-    low, high = bounds(rows.shape[1], low, high)
+    columns = np.ascontiguousarray(given.T if given.ndim == 2 else given[:, None])
+    total = _added(columns)
+    if not total.all():
+        columns = np.where(total > 0, columns, 1.0)
+        total = _added(columns)
+    low, high = bounds(len(columns), low, high)
     # Where all others at `low` leave no more than `high` to one, no weight can pass `high`.
-    floor_only = high + (rows.shape[1] - 1) * low >= 1.0 - 1e-12
-    weights = _floored(rows, low) if floor_only else _bounded(rows, low, high)
+    floor_only = high + (len(columns) - 1) * low >= 1.0 - 1e-12
+    shares = columns / total
+    weights = _floored(shares, low).T if floor_only else _bounded(shares.T, low, high)
     return weights.reshape(given.shape)
 
 
-def _floored(rows: Array, low: float) -> Array:
-    """`max(s theta_i, low)`: each weight put on the floor lowers s, so at most F - 1 rounds."""
-    weights: Array = rows / rows.sum(axis=1, keepdims=True)
+def _added(columns: Array) -> Array:
+    """(m,) sums over (F, m): of few long columns that is faster than a reduction."""
+    total: Array = columns[0]
+    for column in columns[1:]:
+        total = total + column
+    return total
+
+
+def _floored(shares: Array, low: float) -> Array:
+    """`max(s share_i, low)` of (F, m) shares that sum to 1: each weight put on the floor lowers s,
+    so at most F - 1 rounds.
+    """
+    weights, known = shares, 0
     held = weights < low
-    while held.any():
-        free = (rows * ~held).sum(axis=1)
-        scale = (1.0 - low * held.sum(axis=1)) / np.where(free > 0, free, 1.0)
-        weights = scale[:, None] * rows
-        weights[held] = low
-        fallen = weights < low
-        if not fallen.any():
-            break
-        held |= fallen
+    while (count := int(np.count_nonzero(held))) > known:
+        known = count
+        free = _added(np.where(held, 0.0, shares))
+        scale = (1.0 - low * np.add.reduce(held, axis=0)) / np.maximum(free, _TINY)
+        weights = np.where(held, low, shares * scale)
+        held |= weights < low
     return weights
 
 
 def _bounded(rows: Array, low: float, high: float) -> Array:
     """The sum is piecewise linear in s: find the piece, then solve it for the free weights."""
-    rows = rows / rows.max(axis=1, keepdims=True)
+    rows = np.maximum(rows / rows.max(axis=1, keepdims=True), 1e-12)
     knots = np.concatenate([low / rows, high / rows], axis=1)
     knots.sort(axis=1)
     sums = np.minimum(np.maximum(knots[:, :, None] * rows[:, None, :], low), high).sum(axis=2)

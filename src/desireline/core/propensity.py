@@ -13,8 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Floats32 = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.intp]
 _FEW = 32
+# A score rounded to float32 is off by at most (F + 2) 2**-24 of the largest term; two are compared.
+_ROUNDING = 2.0**-22
 _NEAR = np.array([-1, 0, 1])[:, None, None]
 
 
@@ -70,28 +73,49 @@ def near_propensities(
     [[0.0, 0.5], [0.5, 0.5], [0.5, 0.0]]
     """
     shown = np.asarray(order, dtype=np.intp)
+    near = _roughly(norm, draws, shown)
+    if near is not None:
+        return near
     scores = linear_scores(norm, draws)
-    best = np.sort(scores, axis=1)[:, ::-1][:, : len(shown) + 2]
-    if not (best[:, 1:] == best[:, :-1]).any():
-        return _by_score(scores[:, shown], best)
     if tie_order is None:
         tie_order = np.arange(scores.shape[1])
     ties = tie_order if callable(tie_order) else partial(np.asarray, tie_order)
     few = len(shown) <= _FEW
     ranks = _by_counting(scores, shown, ties) if few else _by_sorting(scores, shown, ties())
-    near: Floats = (ranks - np.arange(len(shown)) == _NEAR).sum(axis=1) / len(scores)
-    return near
+    counted: Floats = (ranks - np.arange(len(shown)) == _NEAR).sum(axis=1) / len(scores)
+    return counted
 
 
-def _by_score(own: Floats, best: Floats) -> Floats:
-    """Without equals a document stands at the rank that has its score: `best` (m, up to k + 2) are
-    the largest scores of each re-drawn ranking, descending.
+def _roughly(norm: npt.ArrayLike, draws: npt.ArrayLike, shown: Ints) -> Floats | None:
+    """`near_propensities` from scores at float32 precision; None where those do not tell.
+
+    They tell when the first k + 2 of every re-drawn ranking are further apart than rounding can
+    move them: then a document stands at the rank that has its score, and nothing is equal.
+    Scores are negative here, so that sorting gives the best first.
+    """
+    terms = np.asarray(norm, dtype=np.float32)
+    scores = np.negative(draws, dtype=np.float32, casting="same_kind") @ terms.T
+    own = scores[:, shown]
+    scores.sort(axis=1)
+    best = scores[:, : len(shown) + 2]
+    if best.shape[1] > 1:
+        apart = np.minimum.reduce(best[:, 1:] - best[:, :-1], axis=None)
+        reach = np.maximum.reduce(np.abs(terms), axis=None)
+        if not apart > _ROUNDING * (terms.shape[1] + 2) * reach:
+            return None
+    return _by_score(own, best)
+
+
+def _by_score(own: Floats32, best: Floats32) -> Floats:
+    """(3, k) how often `own` (m, k) is what `best` (m, up to k + 2) has one rank above, at, and
+    below: three windows on the same rows, from rank -1 on, where nothing stands.
     """
     draws, count = own.shape
-    at_rank = np.full((draws, count + 3), np.nan)  # from rank -1, where nothing stands
-    at_rank[:, 1 : 1 + best.shape[1]] = best
-    hits = np.array([own == at_rank[:, away : away + count] for away in range(3)])
-    near: Floats = hits.sum(axis=1) / draws
+    ranked = np.full((draws, count + 3), np.nan, dtype=np.float32)
+    ranked[:, 1 : 1 + best.shape[1]] = best
+    row, each = ranked.strides
+    windows = np.ndarray((draws, 3, count), np.float32, ranked, 0, (row, each, each))
+    near: Floats = np.add.reduce(own[:, None] == windows, axis=0, dtype=np.intp) / draws
     return near
 
 

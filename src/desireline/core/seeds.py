@@ -6,8 +6,11 @@ Knows how names become numbers. Does not know what is drawn.
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
+from numpy.random.bit_generator import ISeedSequence
+from numpy.typing import DTypeLike, NDArray
 
 
 def seed_of(*parts: str) -> int:
@@ -34,3 +37,27 @@ def generator(seed: int) -> np.random.Generator:
     True
     """
     return np.random.Generator(np.random.PCG64(seed))
+
+
+def light_generator(seed: int) -> np.random.Generator:
+    """As `generator`, of another stream, and born in a third of the time: for every search.
+
+    numpy mixes a seed in some hundred small steps before PCG64 takes 256 bits of it; SHA-256 gives
+    the 256 bits at once. `seed` is unsigned, of 64 bits.
+
+    >>> light_generator(7).integers(100, size=3).tolist()
+    [76, 90, 66]
+    """
+    sequence: Any = _Digest(seed)  # numpy takes any ISeedSequence; its types know only its own
+    return np.random.Generator(np.random.PCG64(sequence))
+
+
+class _Digest(ISeedSequence):
+    """The 256 bits of a seed where numpy takes a seed sequence."""
+
+    def __init__(self, seed: int) -> None:
+        self._bits = hashlib.sha256(seed.to_bytes(8, "big")).digest()
+
+    def generate_state(self, n_words: int, dtype: DTypeLike = np.uint32) -> NDArray[np.uint64]:
+        """Four words of 64 bits, which is what PCG64 asks for."""
+        return np.frombuffer(self._bits, "<u8", n_words)

@@ -26,6 +26,7 @@ from desireline.http import (
     interactions,
     learned_fusion,
     learning_reports,
+    live,
     lookup,
     namespaces,
     not_offered,
@@ -34,12 +35,15 @@ from desireline.http import (
     public,
     publish,
     retrievers,
+    simulations,
     stages,
     tasks,
+    trace,
 )
 from desireline.http.caller import keyed
-from desireline.http.front import App, Front
+from desireline.http.front import OWN_ROOTS, App, Front
 from desireline.http.problems import HANDLERS as PROBLEMS
+from desireline.http.proxy import behind
 from desireline.http.strict import refuse_unread
 from desireline.settings import Settings
 
@@ -56,7 +60,10 @@ Life = Callable[[], AbstractAsyncContextManager[Any]]
 
 
 def create_app(settings: Settings, life: Life) -> App:
-    """The ASGI application; `life()` opens the system, yields it, and closes it."""
+    """The ASGI application; `life()` opens the system, yields it, and closes it.
+
+    Raises StartupError for a prefix or a trusted proxy that can't be.
+    """
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
@@ -73,8 +80,8 @@ def create_app(settings: Settings, life: Life) -> App:
             *ad_hoc.HANDLERS, *stages.HANDLERS,
             *learned_fusion.HANDLERS, *collections.HANDLERS, *documents.HANDLERS,
             *namespaces.HANDLERS, *publish.HANDLERS, *public.HANDLERS, *learning_reports.HANDLERS,
-            *lookup.HANDLERS, *not_offered.HANDLERS, *tasks.HANDLERS, *pages.HANDLERS,
-            openapi.openapi_json,
+            *lookup.HANDLERS, *live.HANDLERS, *trace.HANDLERS, *not_offered.HANDLERS,
+            *tasks.HANDLERS, *simulations.HANDLERS, *pages.HANDLERS, openapi.openapi_json,
         ],
         exception_handlers=PROBLEMS,
         guards=[keyed],
@@ -83,11 +90,18 @@ def create_app(settings: Settings, life: Life) -> App:
             allow_origins=list(settings.cors_origins), allow_methods=METHODS,  # type: ignore[arg-type]
             allow_headers=ALLOWED, expose_headers=EXPOSED, max_age=600,
         ),
-        openapi_config=openapi.config(),
+        openapi_config=openapi.config(settings.root_path.rstrip("/") or "/"),
         lifespan=[lifespan],
         state=State({"ready": False}),
         request_max_body_size=None,
         logging_config=None,
     )  # fmt: skip
     # The generator's own pages and paths are not served: /docs and /openapi.json are ours.
-    return Front(litestar, settings.max_body_bytes, settings.max_batch_body_bytes)
+    front = behind(settings.root_path, settings.trusted_proxies, _first_segments(litestar))
+    return Front(litestar, settings.max_body_bytes, settings.max_batch_body_bytes, front)
+
+
+def _first_segments(litestar: Litestar) -> set[str]:
+    """How a path of ours may begin, aliases of `/v1` included."""
+    paths = [*OWN_ROOTS, "/api", *(route.path.removeprefix("/v1") for route in litestar.routes)]
+    return {path.split("/")[1] for path in paths if path != "/" and path}

@@ -1,7 +1,8 @@
 """Who is calling: the key of `Authorization: Bearer`, the namespace of `X-Namespace`.
 
-Without any key in the catalogue desireline is open (and bound to loopback only). Knows the key
-book that wiring hands over, an in-memory copy of the catalogue's keys.
+Without any key in the catalogue desireline is open: bound to loopback only, and closed to what a
+proxy passes on. Knows the key book that wiring hands over, an in-memory copy of the catalogue's
+keys.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import msgspec
 
 from desireline.core.keys import secret_hash
 from desireline.errors import Forbidden, NotFound, Unauthorized
+from desireline.http.proxy import sign_of_proxy
 
 MAKE_KEY = "`desireline keys create --data DIR`"
 _RANK = {"read": ("read", "write", "admin"), "write": ("write", "admin"), "admin": ("admin",),
@@ -71,18 +73,40 @@ def caller_of(scope: Any, book: KeyBook, needs: str) -> Caller:
 
 
 def key_of(scope: Any, book: KeyBook) -> KeyLike | None:
-    """The live key an ASGI request brings; None where there are no keys. Raises Unauthorized."""
+    """The live key an ASGI request brings; None where there are no keys.
+
+    Raises Unauthorized; without keys Forbidden for what did not come from this machine.
+    """
     if not book.any_keys():
+        _refuse_proxy(scope)
         return None
-    headers = dict(scope["headers"])
-    scheme, _, secret = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-    if scheme.lower() != "bearer" or not secret:
+    secret = secret_of(scope)
+    if not secret:
         hint = f"send `Authorization: Bearer <key>`; make one with {MAKE_KEY}"
         raise Unauthorized("this server needs a key", hint=hint)
-    key = book.key(secret_hash(secret.strip()))
+    key = book.key(secret_hash(secret))
     if key is None:
         raise Unauthorized("unknown key", hint=f"make one with {MAKE_KEY}")
     return key
+
+
+def _refuse_proxy(scope: Any) -> None:
+    """Through a proxy comes anybody, and without keys anybody may do everything."""
+    sign = sign_of_proxy(scope)
+    if sign:
+        raise Forbidden(
+            f"this server has no key, so it serves its own machine only, and this request {sign}",
+            code="proxy_without_key",
+            hint="from this machine ask for http://127.0.0.1 or localhost; from elsewhere make a"
+            f" key with {MAKE_KEY} and send it, or let the proxy send it",
+        )
+
+
+def secret_of(scope: Any) -> str:
+    """The secret that an ASGI request brings; "" without any. Never logged, never answered."""
+    sent = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+    scheme, _, secret = sent.partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else ""
 
 
 def _namespace(book: KeyBook, wanted: str) -> str:

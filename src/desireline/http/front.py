@@ -1,5 +1,5 @@
-"""What every request passes first: request id, aliases of `/v1`, body limits, gzip, access log,
-metrics.
+"""What every request passes first: prefix and forwarded headers, request id, aliases of `/v1`, body
+limits, gzip, access log, metrics.
 
 Plain ASGI around the Litestar application. Knows no route by meaning.
 """
@@ -19,6 +19,7 @@ import structlog
 from desireline.errors import BadRequest, DesirelineError, PayloadTooLarge
 from desireline.http import metrics
 from desireline.http.problems import envelope, to_error
+from desireline.http.proxy import Behind, see_through
 
 Scope = Any
 Receive = Callable[[], Awaitable[Any]]
@@ -57,22 +58,25 @@ def canonical(path: str) -> str:
 class Front:
     """ASGI wrapper; `max_body` and `max_batch_body` are bytes after decompression."""
 
-    def __init__(self, app: App, max_body: int, max_batch_body: int) -> None:
+    def __init__(self, app: App, max_body: int, max_batch_body: int, behind: Behind) -> None:
         self.app, self.max_body, self.max_batch_body = app, max_body, max_batch_body
+        self.behind = behind
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request (lifespan and others pass through)."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        see_through(scope, self.behind)
         started, request_id = time.perf_counter(), _prepared(scope)
         structlog.contextvars.bind_contextvars(request_id=request_id)
         status = await self._answered(scope, receive, send, request_id)
-        seconds = time.perf_counter() - started
+        seconds = scope.get("answered_at", time.perf_counter()) - started
         metrics.REQUESTS.labels(scope["method"], metrics.route_of(scope), str(status)).observe(
             seconds
         )
         logger.debug("request", method=scope["method"], path=scope["path"], status=status,
+                     client=(scope.get("client") or ("",))[0],
                      ms=round(seconds * 1000, 2))  # fmt: skip
         structlog.contextvars.clear_contextvars()
 

@@ -17,6 +17,7 @@ from desireline.http.body import Wire
 from desireline.http.caller import retriever_of
 from desireline.http.conversion import logged_context_out
 from desireline.http.wire.learning import (
+    ExplorationOut,
     FeatureWeight,
     OptedOut,
     ResetDone,
@@ -163,7 +164,7 @@ async def reset_user(
 
 @get(f"{ROOT}/weights")
 async def weights(request: AnyRequest, retriever: FromPath[str]) -> WeightsOut:
-    """Everyone's weights with intervals."""
+    """Everyone's weights with intervals, and how far draws are still spread to explore."""
     system, _, served = retriever_of(request, retriever, "read")
     belief, total = system.report.overall(served), system.report.total_interactions(served)
     levels = system.report.levels(served)
@@ -172,7 +173,8 @@ async def weights(request: AnyRequest, retriever: FromPath[str]) -> WeightsOut:
             alpha=belief.alpha_beta.get(uri, {}).get("alpha", 0.0),
             beta=belief.alpha_beta.get(uri, {}).get("beta", 0.0),
             mean_weight=_mean(belief, uri), weight=belief.mean[uri], low=belief.low[uri],
-            high=belief.high[uri], interaction_count=total,
+            high=belief.high[uri], drawn_low=belief.drawn_low[uri],
+            drawn_high=belief.drawn_high[uri], interaction_count=total,
         )
         for uri in served.uris
     }  # fmt: skip
@@ -180,8 +182,18 @@ async def weights(request: AnyRequest, retriever: FromPath[str]) -> WeightsOut:
         feature_weights=features if hint_of(served) is None else {},
         weights=belief.mean if hint_of(served) is None else {},
         total_interactions=total, learner_count=levels["personal"], levels=levels,
+        exploration=exploration_out(system, served, belief),
         posterior_version=served.snapshot_id, generation=served.generation,
         as_of=iso(system.clock()), hint=untaught_of(system, served, total),
+    )  # fmt: skip
+
+
+def exploration_out(system: Any, served: Served, belief: Any) -> ExplorationOut:
+    """How far draws for a context are spread, on the wire."""
+    found = system.report.exploration(served, belief)
+    return ExplorationOut(
+        effective=found.effective, variance_ratio=found.variance_ratio, floor=found.floor,
+        start=found.start, interactions_left=found.interactions_left,
     )  # fmt: skip
 
 
@@ -215,6 +227,8 @@ async def user_weights(
         interaction_count=count, personal_weights=own.mean if level == "personal" else {},
         global_weights=system.report.overall(served).mean, sampled_weights=own.drawn,
         mean_weights=own.mean, intervals={uri: [own.low[uri], own.high[uri]] for uri in own.mean},
+        drawn_intervals={uri: [own.drawn_low[uri], own.drawn_high[uri]] for uri in own.mean},
+        exploration=exploration_out(system, served, own),
         alpha_beta=own.alpha_beta, posterior_version=served.snapshot_id,
         hint=hint_of(served),
     )  # fmt: skip
@@ -278,6 +292,7 @@ def _signal(row: Execution, stage: str) -> Signal:
         metadata={
             "user_hash": context_key("user", [row.user_id]) if row.user_id else "",
             "session_id": row.session_id, "posterior_version": decided.posterior_version,
+            "purpose": row.purpose,
         },
     )  # fmt: skip
 

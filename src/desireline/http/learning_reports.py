@@ -13,12 +13,15 @@ from desireline.core import convergence
 from desireline.core.convergence import Belief
 from desireline.core.ids import prefixed
 from desireline.core.snapshot import Served
-from desireline.core.times import HOUR_MS, iso
+from desireline.core.times import DAY_MS, HOUR_MS, iso, parse_iso
+from desireline.errors import invalid
 from desireline.http.caller import retriever_of
-from desireline.http.learned_fusion import ROOT, check_signal, hint_of
+from desireline.http.learned_fusion import ROOT, check_signal, exploration_out, hint_of
+from desireline.http.wire.learning import SegmentOut, SegmentsOut, SegmentWeight
 from desireline.http.wire.reports import (
     Activity,
     ActivityOut,
+    ChangesOut,
     ConvergenceDay,
     ConvergenceOut,
     ShadowDelta,
@@ -28,13 +31,16 @@ from desireline.http.wire.reports import (
     SummaryDay,
     SummaryOut,
     WeightDay,
+    WeightThen,
 )
-from desireline.steps.learn import Side, Wanted
+from desireline.steps.learn import Entry, Side, Wanted
 
 AnyRequest = Request[Any, Any, Any]
 Hours = Annotated[int, QueryParameter(ge=1, le=8760)]
 Days = Annotated[int, QueryParameter(ge=1, le=365)]
 Limit = Annotated[int, QueryParameter(ge=1, le=1000)]
+SEGMENT_DAYS, LONGEST_DAYS = 30, 365
+NO_FEATURES = "no segments: name their inputs in learning_config.demographic_features"
 
 
 @get(f"{ROOT}/activity")
@@ -52,14 +58,51 @@ async def activity(
         user_id=system.known_as(served.retriever.namespace, user_id or ""),
     )  # fmt: skip
     found, warning = await system.chronicle.happened(served, wanted)
-    shown = [
-        Activity(
-            timestamp=iso(each.at_ms), event_type=each.kind, user_id=each.user_id or None,
-            details=each.details,
-        )
-        for each in found
-    ]  # fmt: skip
+    shown = [_activity(each) for each in found]
     return ActivityOut(events=shown, warning=warning or None, hint=hint_of(served))
+
+
+def _activity(found: Entry) -> Activity:
+    return Activity(
+        timestamp=iso(found.at_ms), event_type=found.kind, user_id=found.user_id or None,
+        details=found.details,
+    )  # fmt: skip
+
+
+@get(f"{ROOT}/changes")
+async def changes(
+    request: AnyRequest, retriever: FromPath[str], since: FromQuery[str], limit: Limit = 100
+) -> ChangesOut:
+    """What changed since a moment of the last 365 days: everyone's weights then and now, how much
+    was learned in between, and what happened (`limit` of it, newest first).
+    """
+    system, _, served = retriever_of(request, retriever, "read")
+    since_ms = _since(since, system.clock())
+    hint = hint_of(served)
+    found = await system.chronicle.changes(served, since_ms, limit)
+    then, now = (_then(each) if each and hint is None else None for each in (found.then, found.now))
+    return ChangesOut(
+        since=iso(since_ms), until=iso(found.until_ms), then=then, now=now,
+        lessons=found.lessons, interactions=found.interactions,
+        moved={uri: now[uri].mean - then[uri].mean for uri in now} if then and now else {},
+        happened=[_activity(each) for each in found.happened], warning=found.warning or None,
+        hint=hint,
+    )  # fmt: skip
+
+
+def _since(said: str, now_ms: int) -> int:
+    since_ms = parse_iso(said, "query.since")
+    if now_ms - LONGEST_DAYS * DAY_MS <= since_ms <= now_ms:
+        return since_ms
+    message = f"`since` lies in the future or more than {LONGEST_DAYS} days back"
+    raise invalid("query.since", "out_of_range", message, "name a moment of the last year")
+
+
+def _then(believed: Any) -> dict[str, WeightThen]:
+    return {
+        uri: WeightThen(mean=mean, low=believed.low[uri], high=believed.high[uri])
+        for uri, mean in believed.mean.items()
+    }
 
 
 @get(f"{ROOT}/convergence")
@@ -110,6 +153,40 @@ def _weights(served: Served, belief: Belief, drawn: dict[str, Any] | None) -> di
 def _shares(counts: dict[str, int]) -> dict[str, float]:
     total = sum(counts.values())
     return {level: count / total for level, count in sorted(counts.items())}
+
+
+@get(f"{ROOT}/segments")
+async def segments(
+    request: AnyRequest, retriever: FromPath[str], limit: Limit = 50
+) -> SegmentsOut:  # fmt: skip
+    """Weights of the demographic levels: what users without weights of their own are drawn from.
+
+    A segment with executions and no interactions yet is listed too.
+    """
+    system, _, served = retriever_of(request, retriever, "read")
+    logged = await system.decisions.segments(served, SEGMENT_DAYS)
+    shown = [_segment_out(system, served, each)
+             for each in system.report.segments(served, logged, limit)]  # fmt: skip
+    hint = hint_of(served)
+    if hint is None and not served.learning.demographic_features:
+        hint = NO_FEATURES
+    return SegmentsOut(segments=shown if hint is None else [], hint=hint)
+
+
+def _segment_out(system: Any, served: Served, found: Any) -> SegmentOut:
+    belief, level = found.belief, found.belief.weights.level
+    return SegmentOut(
+        segment=found.name, context_level=level, context_key=found.context_key,
+        interactions=found.interactions, executions=found.executions,
+        weights={
+            uri: SegmentWeight(
+                mean=belief.mean[uri], low=belief.low[uri], high=belief.high[uri],
+                drawn_low=belief.drawn_low[uri], drawn_high=belief.drawn_high[uri],
+            )
+            for uri in served.uris
+        },
+        exploration=exploration_out(system, served, belief),
+    )  # fmt: skip
 
 
 @get(f"{ROOT}/shadow-report")
@@ -215,4 +292,6 @@ def _segment(served: Served, rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {"executions": count, "weights": mean}
 
 
-HANDLERS = [activity, convergence_report, shadow_report, signals_summary]
+HANDLERS = [
+    activity, changes, convergence_report, segments, shadow_report, signals_summary,
+]  # fmt: skip

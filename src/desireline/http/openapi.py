@@ -11,7 +11,7 @@ from typing import Any
 
 from litestar import Litestar, Request, get
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.spec import Components, SecurityScheme
+from litestar.openapi.spec import Components, SecurityScheme, Server
 
 from desireline import __version__
 from desireline.http import interactions
@@ -38,13 +38,13 @@ ERROR = {
 }
 
 
-def config() -> OpenAPIConfig:
-    """The document's head."""
+def config(root: str = "/") -> OpenAPIConfig:
+    """The document's head; `root` is what stands before every path, on whatever host it is read."""
     bearer = SecurityScheme(type="http", scheme="bearer")
     return OpenAPIConfig(
         title="desireline", version=__version__,
         description="A self-hosted search feedback loop.",
-        use_handler_docstrings=True,
+        use_handler_docstrings=True, servers=[Server(url=root)],
         components=Components(security_schemes={"key": bearer}),
     )  # fmt: skip
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from litestar import MediaType, Request, Response, get
 from litestar.params import FromPath
+from litestar.response import Redirect
 
 from desireline.errors import NotFound
 
@@ -37,20 +38,27 @@ def _file(name: str, media_type: str) -> Response[bytes]:
 
 
 @get("/", media_type=MediaType.HTML, include_in_schema=False, sync_to_thread=False)
-def start(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """The dashboard. Not built: what this server is, with its own address in the examples."""
+def start(request: Request[Any, Any, Any]) -> Response[Any]:
+    """The dashboard. Not built: what this server is, with its own address in the examples.
+
+    Its links are relative, so that they hold below any prefix; the bare prefix gets its slash.
+    """
+    if request.scope.get("bare_prefix"):
+        return Redirect(str(request.base_url.path), status_code=307)
     if (_BUILT / "index.html").is_file():
         built = (_BUILT / "index.html").read_bytes()
         return Response(built, media_type="text/html", headers=_POLICY)
     page = _file("start.html", "text/html")
-    here = escape(request.headers.get("host", "localhost:8080")).encode()
+    here = escape(str(request.base_url).rstrip("/").removeprefix("http://")).encode()
     page.content = page.content.replace(b"localhost:8080", here)
     return page
 
 
 @get("/docs", media_type=MediaType.HTML, include_in_schema=False, sync_to_thread=False)
-def docs() -> Response[bytes]:
+def docs(request: Request[Any, Any, Any]) -> Response[Any]:
     """Every route with its shapes."""
+    if request.scope["raw_path"].endswith(b"/"):
+        return Redirect("../docs", status_code=307)  # from here its links would lead astray
     return _file("docs.html", "text/html")
 
 

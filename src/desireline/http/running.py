@@ -23,8 +23,9 @@ from desireline.http.wire.retrievers import ExecuteRequest, ExecuteResponse
 from desireline.steps.recipes import required_inputs
 from desireline.steps.serve import Answer, Place, measured, vectors_of
 from desireline.steps.serve import Request as Asked
+from desireline.types.log import SIMULATION
 
-PURPOSES = ("traffic", "evaluation", "simulation", "test")
+PURPOSES = ("traffic", "evaluation", SIMULATION, "test")
 LONGEST_ID = 512
 IDLE = ("return_presigned_urls", "skip_cache")
 SWITCHES = ("explain", "return_vectors", "stream", "include_legacy_results", *IDLE)

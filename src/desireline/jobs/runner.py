@@ -84,7 +84,7 @@ class Work:
     async def _save(self) -> None:
         now = iso(self._tasks.ports.clock())
         try:
-            kept = await self._tasks.ports.catalog.save(_replace(self.task, updated_at=now))
+            kept = await self._tasks.save(_replace(self.task, updated_at=now))
         except DesirelineError:  # a full disk or a database away: the work itself goes on
             return
         self._ended = self._ended or not kept
@@ -128,7 +128,7 @@ class Runner:
             task, status="running", attempts=task.attempts + 1, started_at=now, updated_at=now,
             done_before=task.done,
         )  # fmt: skip
-        if await self._tasks.ports.catalog.save(begun):
+        if await self._tasks.save(begun):
             logger.info("task begins", kind=task.kind, task_id=task.task_id, attempt=begun.attempts)
             await self._work(Work(begun, self._tasks, stop))
         self._tasks.forget(task.task_id)
@@ -163,12 +163,12 @@ class Runner:
         await work.settled()
         now = iso(self._system.clock())
         waiting = _replace(work.task, status="pending", updated_at=now, **changes)
-        await self._tasks.ports.catalog.save(waiting)
+        await self._tasks.save(waiting)
 
     async def _end(self, task: TaskRecord, status: Any, **changes: Any) -> None:
         now = iso(self._system.clock())
         ended = _replace(task, status=status, updated_at=now, finished_at=now, **changes)
-        await self._tasks.ports.catalog.save(ended)
+        await self._tasks.save(ended)
         logger.info("task ended", kind=task.kind, task_id=task.task_id, status=status)
 
 

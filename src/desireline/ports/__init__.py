@@ -24,6 +24,7 @@ from desireline.ports.catalog import (
     TaskCatalog,
     Tombstones,
 )
+from desireline.ports.feed import Feed
 from desireline.types.learning import Rollout, TaughtDocument, Weights
 from desireline.types.log import Row
 from desireline.types.retriever import Collection, Document, Feature, FilterTree, Hit
@@ -287,7 +288,7 @@ class Metrics(Protocol):
 
 
 __all__ = [
-    "AuditTrail", "Catalog", "Clock", "CollectionCatalog", "Encoder", "EventLog", "Intake",
+    "AuditTrail", "Catalog", "Clock", "CollectionCatalog", "Encoder", "EventLog", "Feed", "Intake",
     "KeyCatalog", "LearningCatalog", "Metrics", "NamespaceCatalog", "PublicationCatalog",
     "RecentExecution", "RecentExecutions", "RetrieverCatalog", "Rollout", "Row", "SearchIndex",
     "Shown", "TaskCatalog", "TaughtDocument", "Ticket", "Tombstones", "Usage", "Weights",

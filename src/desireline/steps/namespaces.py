@@ -52,6 +52,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     new_collection: Callable[[str, str, Sequence[Feature], str], Awaitable[Collection]]
     grow: Callable[[Collection, Sequence[Feature]], Awaitable[Collection | None]]
     drop: Callable[[Collection], None]
+    forget: Callable[[str], None]
 
 
 class Dissolved(msgspec.Struct, frozen=True):
@@ -134,6 +135,7 @@ class Namespaces:
         gone = self.ports.book.remove_namespace(record.namespace_id)
         for collection in gone:
             self.ports.drop(collection)
+        self.ports.forget(record.namespace_id)
         return Dissolved(len(gone), retrievers, revoked)
 
     async def collection_of(

@@ -1,7 +1,8 @@
 """Long work as a user asks for it, watches it and ends it: one row of the catalogue a task.
 
-A task is done by this server's runner (`jobs/runner.py`), or by a program outside that reports how
-far it is (`desireline import`). Knows rows and who waits for them; does none of the work.
+A task is done by this server's runner (`jobs/runner.py`), or by another program that reports how
+far it is (`desireline import`, simulated users). Knows rows and who waits for them; does none of
+the work.
 """
 
 from __future__ import annotations
@@ -14,11 +15,15 @@ import msgspec
 
 from desireline.core.times import iso, parse_iso
 from desireline.errors import VersionConflict
-from desireline.ports import Clock, TaskCatalog
+from desireline.ports import Clock, Feed, TaskCatalog
 from desireline.types.catalog import UNFINISHED, TaskRecord, TaskStatus
 
 SILENT_MS = 60_000
 """A reported task of which nobody heard for this long has failed."""
+ALONE = {"simulate": 20_000}
+"""Kinds of which a namespace has one at a time and which can't go on: silent for so many ms, they
+have failed.
+"""
 _replace = msgspec.structs.replace
 
 
@@ -28,6 +33,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     catalog: TaskCatalog
     clock: Clock
     mint: Callable[[], str]
+    feed: Feed
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,19 +68,41 @@ class Tasks:
             task = _replace(self._new(namespace, kind, parameters), message=message)
             await self.ports.catalog.create(task)
         self.waiting.set()
-        return task
+        return self._told(task)
 
     async def announce(
         self, namespace: str, kind: str, parameters: dict[str, Any], total: int, unit: str
     ) -> TaskRecord:
-        """Work that a program outside does and will report on."""
+        """Work that another program does and will report on. Raises VersionConflict while one runs
+        of a kind that runs alone.
+        """
+        async with self._submitting:
+            await self._room_for(namespace, kind)
+            return await self._announced(namespace, kind, parameters, total, unit)
+
+    async def _room_for(self, namespace: str, kind: str) -> None:
+        """Raises VersionConflict; one of which nobody hears any more makes room."""
+        if kind not in ALONE:
+            return
+        await self.give_up_silent()
+        for task in await self.ports.catalog.unfinished():
+            if (task.namespace, task.kind) == (namespace, kind):
+                raise VersionConflict(
+                    f"another one runs: task_{task.task_id}", code="task_running",
+                    hint=f"wait for it, or POST /v1/tasks/task_{task.task_id}/cancel",
+                    details={"task_id": f"task_{task.task_id}"},
+                )  # fmt: skip
+
+    async def _announced(
+        self, namespace: str, kind: str, parameters: dict[str, Any], total: int, unit: str
+    ) -> TaskRecord:
         now = iso(self.ports.clock())
         task = _replace(
             self._new(namespace, kind, parameters), status="running", is_reported=True,
             attempts=1, total=total, unit=unit, started_at=now,
         )  # fmt: skip
         await self.ports.catalog.create(task)
-        return task
+        return self._told(task)
 
     async def report(self, namespace: str, task_id: str, report: Report) -> TaskRecord:
         """Note how far a reported task is. One that ended stays as it is: the reporter stops.
@@ -92,7 +120,12 @@ class Tasks:
             ended = task.status not in UNFINISHED
             return task if ended else _replace(task, updated_at=now, **told)
 
-        return await self.ports.catalog.change(namespace, task_id, change)
+        return self._told(await self.ports.catalog.change(namespace, task_id, change))
+
+    async def failed(self, namespace: str, task_id: str, words: str) -> None:
+        """A reported task has failed, unless it has ended: its program could not say so."""
+        error = {"code": "task_failed", "message": words, "hint": ""}
+        await self.report(namespace, task_id, Report(status="failed", error=error))
 
     async def get(self, namespace: str, task_id: str) -> TaskRecord:
         """Raises NotFound."""
@@ -122,7 +155,7 @@ class Tasks:
         task = await self.ports.catalog.change(namespace, task_id, change)
         if is_running:  # the runner has it in hand, and forgets it when it stops
             self._cancelled.add(task_id)
-        return task
+        return self._told(task)
 
     async def retry(self, namespace: str, task_id: str) -> TaskRecord:
         """Begin a failed or cancelled task again, from its checkpoint.
@@ -133,6 +166,8 @@ class Tasks:
         now = iso(self.ports.clock())
 
         def change(task: TaskRecord) -> TaskRecord:
+            if task.kind in ALONE:
+                raise _not_again(task)
             is_left = task.is_reported and task.status == "running"
             if not is_left and task.status not in ("failed", "cancelled"):
                 raise VersionConflict(
@@ -149,22 +184,38 @@ class Tasks:
         task = await self.ports.catalog.change(namespace, task_id, change)
         self._cancelled.discard(task_id)
         self.waiting.set()
-        return task
+        return self._told(task)
 
     async def give_up_silent(self) -> None:
         """End the reported tasks of which nobody hears any more."""
         now = self.ports.clock()
         for task in await self.ports.catalog.unfinished():
-            if task.is_reported and now - parse_iso(task.updated_at) > SILENT_MS:
+            patience = ALONE.get(task.kind, SILENT_MS)
+            if task.is_reported and now - parse_iso(task.updated_at) > patience:
                 error = {
                     "code": "task_silent", "message": "the program that did it reports no more",
-                    "hint": f"run it again, `--resume task_{task.task_id}` goes on from there",
+                    "hint": "start another" if task.kind in ALONE else
+                    f"run it again, `--resume task_{task.task_id}` goes on from there",
                 }  # fmt: skip
                 moment = iso(now)
                 ended = _replace(
                     task, status="failed", error=error, updated_at=moment, finished_at=moment
                 )
-                await self.ports.catalog.save(ended)
+                await self.save(ended)
+
+    async def save(self, task: TaskRecord) -> bool:
+        """Write the row of a task in hand; False when it was ended meanwhile, and nothing was
+        written.
+        """
+        kept = await self.ports.catalog.save(task)
+        if kept:
+            self._told(task)
+        return kept
+
+    def _told(self, task: TaskRecord) -> TaskRecord:
+        """The task, once those who watch know how it stands."""
+        self.ports.feed.tell(task.namespace, "task", task)
+        return task
 
     def is_cancelled(self, task_id: str) -> bool:
         """Whether someone ended it while this process runs."""
@@ -180,6 +231,13 @@ class Tasks:
             task_id=self.ports.mint(), namespace=namespace, kind=kind, parameters=parameters,
             created_at=now, updated_at=now,
         )  # fmt: skip
+
+
+def _not_again(task: TaskRecord) -> VersionConflict:
+    return VersionConflict(
+        f"a task of the kind `{task.kind}` can't go on where it ended",
+        code="task_not_repeatable", hint="start another with POST /v1/simulations",
+    )  # fmt: skip
 
 
 def _not_yours(task: TaskRecord) -> VersionConflict:

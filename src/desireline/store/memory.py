@@ -18,10 +18,10 @@ from desireline.core import duplicates, policy
 from desireline.core.contexts import subject_of
 from desireline.core.propensity import examined
 from desireline.core.recall import execution_of, shown_of
-from desireline.core.seeds import generator
 from desireline.core.times import from_row_time
 from desireline.ports import EventLog, Live, RecentExecution, RecentExecutions
 from desireline.types.learning import Context, Weights
+from desireline.types.log import COUNTED
 
 WINDOW_MS = 60 * 60_000
 PIN_MS = 30 * 60_000
@@ -168,7 +168,7 @@ def _by_execution(rows: Rows) -> dict[str, Rows]:
 def _execution(row: dict[str, Any], found: Found) -> RecentExecution:
     execution_id = row["execution_id"]
     served = found.live.by_id(row["retriever_id"])
-    teaches = bool(row["variant"]) and row["purpose"] in ("traffic", "simulation")
+    teaches = bool(row["variant"]) and row["purpose"] in COUNTED
     teaches = teaches and served is not None
     window = served.learning.attribution_window_seconds * 1000 if served else 0
     acts = found.acts.get(execution_id, [])
@@ -224,10 +224,12 @@ def _pin(executions: Iterable[RecentExecution], rows: Rows, found: Found, now_ms
     for execution in last.values():
         whose = (execution.retriever_id, execution.user_id)
         since_ms = max(now_ms - PIN_MS, found.lessons.resets.get(whose, 0))
-        if execution.at_ms < since_ms:
+        served = found.live.by_id(execution.retriever_id)
+        is_as_it_was = served is not None and served.uris == execution.searches
+        if execution.at_ms < since_ms or not is_as_it_was:
             execution.engaged = True  # decides no weights any more
         elif not execution.engaged and execution.weights and execution.weights.level != "prior":
-            execution.draws = _redrawn(execution, found.live, now_ms)
+            execution.draws = _redrawn(execution, served, now_ms)
 
 
 def _weights_of(row: dict[str, Any], execution: RecentExecution) -> Weights | None:
@@ -244,12 +246,11 @@ def _weights_of(row: dict[str, Any], execution: RecentExecution) -> Weights | No
     )
 
 
-def _redrawn(execution: RecentExecution, live: Live, now_ms: int) -> Any:
-    served = live.by_id(execution.retriever_id)
+def _redrawn(execution: RecentExecution, served: Any, now_ms: int) -> Any:
     keys = {key.partition(":")[0]: key for key in execution.context_keys}
     context = Context(personal=keys.get("personal", ""), demographic=keys.get("demographic", ""))
     ready = policy.ready(served.state.nodes, context, served.learning, len(served.uris), now_ms)
-    return policy.draw_with_others(ready, generator(execution.draw_seed), DRAWS)[1]
+    return policy.draw_with_others(ready, execution.draw_seed, DRAWS)[1]
 
 
 # Keys of acts and answers.

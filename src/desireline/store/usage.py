@@ -24,6 +24,7 @@ from desireline.core.stages.scoring import Popularity
 from desireline.core.times import DAY_MS
 from desireline.errors import DesirelineError
 from desireline.ports import Clock, EventLog
+from desireline.types.log import COUNTED
 
 logger = structlog.get_logger("desireline.usage")
 FRESH_MS = 3_000
@@ -37,7 +38,6 @@ MOST_READING = 8
 inputs of a request, so anybody can ask for any number of them."""
 MOST_DOCUMENTS = 100_000
 """Documents kept of one question, the most used ones; what is used less is not boosted."""
-PURPOSES = ("traffic", "simulation")
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -60,7 +60,7 @@ class Usage:
     """The port `Usage`. All methods run on the event loop."""
 
     def __init__(
-        self, event_log: EventLog, clock: Clock, purposes: Sequence[str] = PURPOSES
+        self, event_log: EventLog, clock: Clock, purposes: Sequence[str] = COUNTED
     ) -> None:
         self._event_log, self._clock, self._purposes = event_log, clock, tuple(purposes)
         self._kept: OrderedDict[Question, Reading] = OrderedDict()

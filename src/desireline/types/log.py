@@ -16,6 +16,9 @@ import msgspec
 NO_ID = "0" * 32
 NOT_RETURNED = 65535
 EPOCH = "1970-01-01 00:00:00.000"
+SIMULATION = "simulation"
+COUNTED = ("traffic", SIMULATION)
+"""Purposes that count: learned from, and as use."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

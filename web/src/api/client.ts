@@ -2,6 +2,7 @@
 import { store } from "../state/store";
 
 const KEY = "desireline.key";
+const NAMESPACE = "desireline.namespace";
 
 /** A refusal in the server's own words. */
 export class Refused extends Error {
@@ -23,27 +24,39 @@ export type Link = "up" | "away";
 /** Whether the last request was answered, and how often the server came back or the key changed. */
 export const link = store<{ state: Link; epoch: number }>({ state: "up", epoch: 0 });
 
-/** The key in use, kept for this tab only; `asked` shows the prompt, with the reason. */
-export const access = store<{ key: string; asked: string }>({ key: sessionStorage.getItem(KEY) ?? "", asked: "" });
+/** Key and namespace in use, kept for this tab only ("": the default one); `asked` shows the prompt, with the reason. */
+export const access = store<{ key: string; namespace: string; asked: string }>({
+  key: sessionStorage.getItem(KEY) ?? "",
+  namespace: sessionStorage.getItem(NAMESPACE) ?? "",
+  asked: "",
+});
 
 /** The server's address as a browser or a program reaches it, without a slash at the end. */
 export const ADDRESS = new URL(".", document.baseURI).href.replace(/\/$/, "");
 
-export function useKey(key: string): void {
-  if (key) sessionStorage.setItem(KEY, key);
-  else sessionStorage.removeItem(KEY);
-  access.set({ key, asked: "" });
+/** Both at once: a key belongs to one namespace, so another key means the one it belongs to. */
+function enter(key: string, namespace: string): void {
+  for (const [name, value] of [[KEY, key], [NAMESPACE, namespace]] as const) {
+    if (value) sessionStorage.setItem(name, value);
+    else sessionStorage.removeItem(name);
+  }
+  access.set({ key, namespace, asked: "" });
   link.set((now) => ({ ...now, epoch: now.epoch + 1 }));
 }
+
+export const useKey = (key: string): void => enter(key, "");
+export const useNamespace = (namespace: string): void => enter(access.get().key, namespace);
 
 export function askForKey(reason: string): void {
   access.set((now) => ({ ...now, asked: reason }));
 }
 
-async function answered(path: string, init: RequestInit): Promise<Response> {
-  const headers = new Headers({ "content-type": "application/json" });
-  const { key } = access.get();
+/** The answer as it comes, of whatever status. Throws `Away` where there is none. */
+export async function answered(path: string, init: RequestInit): Promise<Response> {
+  const headers = new Headers(init.headers ?? { "content-type": "application/json" });
+  const { key, namespace } = access.get();
   if (key) headers.set("authorization", `Bearer ${key}`);
+  if (namespace) headers.set("x-namespace", namespace);
   try {
     const answer = await fetch(`${ADDRESS}${path}`, { ...init, headers });
     if (link.get().state === "away") link.set((now) => ({ state: "up", epoch: now.epoch + 1 }));

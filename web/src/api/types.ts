@@ -3,6 +3,7 @@
 export interface Pagination {
   total: number | null;
   next_cursor: string | null;
+  next_page?: number | null;
 }
 
 export interface Feature {
@@ -183,11 +184,9 @@ export interface Happening {
 
 export interface Drawn {
   timestamp: string;
+  /** `purpose` is left out by servers before it was added. */
+  metadata: { purpose?: string };
   signal_data: { context_level: string; weights: Record<string, number>; served: boolean };
-}
-
-export interface Summary {
-  days: { date: string; executions: number; by_segment: Record<string, { executions: number; weights: Record<string, number> }> }[];
 }
 
 export interface Task {
@@ -200,6 +199,7 @@ export interface Task {
   attempts: number;
   is_reported: boolean;
   inputs: Record<string, unknown>[];
+  outputs: Record<string, unknown>[];
   created_at: string;
   started_at: string | null;
   updated_at: string;

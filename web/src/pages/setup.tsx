@@ -6,13 +6,15 @@ import { browser, FIRST, python } from "../examples";
 import { count, counted, ago, moment } from "../format";
 import { hrefOf } from "../router";
 import { searchesOf } from "../searches";
-import { useAsked } from "../state/asking";
 import { chosen, useCatalogue, type Catalogue } from "../state/catalogue";
+import { useFresh } from "../state/fresh";
 import { useStore } from "../state/store";
 import { Explain } from "../ui/explain";
 import { Badge, Card, Code, Empty, Problem, Table, Waiting } from "../ui/parts";
+import { Simulated } from "../ui/simulated";
 import { titled } from "../ui/title";
 import { meaning } from "../words";
+import { useTaught } from "./learning/simulations";
 
 interface Counts {
   version: string;
@@ -43,14 +45,15 @@ async function counted_(retriever: Retriever | undefined, signal: AbortSignal): 
 export function SetupPage() {
   const catalogue = useCatalogue(5000);
   const retriever = catalogue.data && chosen(catalogue.data.retrievers, null);
-  const counts = useAsked(catalogue.data ? `counts ${retriever?.retriever_name ?? ""}` : "", (signal) => counted_(retriever, signal), 8000);
+  const counts = useFresh(catalogue.data ? `counts ${retriever?.retriever_name ?? ""}` : "", (signal) => counted_(retriever, signal), ["execution", "interaction", "lesson"]);
+  const simulated = useTaught(retriever);
   useEffect(() => titled("Setup"), []);
   const error = catalogue.error ?? counts.error;
   if (error) return <Problem error={error} again={catalogue.error ? catalogue.again : counts.again} />;
   if (!catalogue.data || !counts.data) return <Waiting lines={6} />;
   return (
     <>
-      <Loop catalogue={catalogue.data} retriever={retriever} counts={counts.data} />
+      <Loop catalogue={catalogue.data} retriever={retriever} counts={counts.data} simulated={simulated} />
       <div class="halves">
         <Keys />
         <Server counts={counts.data} />
@@ -87,31 +90,31 @@ function stepsOf(catalogue: Catalogue, retriever: Retriever | undefined, counts:
     {
       name: "Search out", state: retriever ? counted(counts.executions, "execution") : "no retriever", done: counts.executions > 0,
       sentence: "A retriever runs several searches and makes one list of them; every list is logged.",
-      facts: { title: "Executions", sentence: `How often ${search} was run by users in the last 30 days.`, unit: "executions", n: "30 days", words: ["execution", "retriever"] },
+      facts: { title: "Executions", sentence: `How often ${search} was run in the last 30 days, by users, simulated ones too.`, unit: "executions", n: "30 days", words: ["execution", "retriever"] },
       code: [...(retriever ? [] : [["make a retriever", FIRST.retriever(name, uris)] as [string, string]]), ["search", FIRST.execute(search)]],
     },
     {
       name: "Click in", state: counted(counts.interactions, "interaction"), done: counts.interactions > 0,
       sentence: "Tell what the user did with the execution_id of the list; the receipt says what it is worth.",
-      facts: { title: "Interactions", sentence: "All that is stored in this namespace, whatever their age.", unit: "interactions", n: "all", words: ["interaction"] },
+      facts: { title: "Interactions", sentence: "All that is stored in this namespace, of simulated users too, whatever their age.", unit: "interactions", n: "all", words: ["interaction"] },
       code: [["record a click", FIRST.interaction()]],
     },
     {
       name: "Ranking moves", state: counted(counts.lessons, "lesson"), done: counts.lessons > 0,
       sentence: "When a search closes, clicks and silence become a lesson and the weights move.",
-      facts: { title: "Lessons", sentence: `Closed executions that ${search} has learned from.`, unit: "lessons", n: "1 retriever", words: ["lesson", "closing"] },
+      facts: { title: "Lessons", sentence: `Closed executions that ${search} has learned from, of simulated users too.`, unit: "lessons", n: "1 retriever", words: ["lesson", "closing"] },
       code: [["look at the weights", FIRST.weights(search)]],
     },
   ];
 }
 
-function Loop({ catalogue, retriever, counts }: { catalogue: Catalogue; retriever: Retriever | undefined; counts: Counts }) {
+function Loop({ catalogue, retriever, counts, simulated }: { catalogue: Catalogue; retriever: Retriever | undefined; counts: Counts; simulated: number }) {
   const steps = stepsOf(catalogue, retriever, counts);
   const next = steps.findIndex((step) => !step.done);
   const [picked, setPicked] = useState<number | null>(null);
   const open = picked ?? (next < 0 ? null : next);
   return (
-    <Card title="The loop" aside={<span class="soft">{next < 0 ? "all four turn" : `next: ${steps[next]!.name.toLowerCase()}`}</span>}>
+    <Card title="The loop" aside={<><Simulated searches={simulated} /><span class="soft">{next < 0 ? "all four turn" : `next: ${steps[next]!.name.toLowerCase()}`}</span></>}>
       <ol class="loop">
         {steps.map((step, index) => (
           <li key={step.name} class={step.done ? "done" : index === next ? "next" : ""}>
@@ -168,7 +171,7 @@ function Server({ counts }: { counts: Counts }) {
 
 function Collections({ catalogue }: { catalogue: Catalogue }) {
   return (
-    <Card title="Collections" aside={<span class="soft">{count(catalogue.collections.length)}</span>}>
+    <Card title="Collections" aside={<span class="soft">{counted(catalogue.collections.length, "collection")}</span>}>
       <p class="note lead">{meaning("collection")}</p>
       {catalogue.collections.length === 0 ? (
         <Empty title="No collection yet">It comes first: see “Documents in” above.</Empty>
@@ -192,7 +195,7 @@ function Collections({ catalogue }: { catalogue: Catalogue }) {
 
 function Retrievers({ catalogue }: { catalogue: Catalogue }) {
   return (
-    <Card title="Retrievers" aside={<span class="soft">{count(catalogue.retrievers.length)}</span>}>
+    <Card title="Retrievers" aside={<span class="soft">{counted(catalogue.retrievers.length, "retriever")}</span>}>
       <p class="note lead">{meaning("retriever")}</p>
       {catalogue.retrievers.length === 0 ? (
         <Empty title="No retriever yet">It comes after the first collection: see “Search out” above.</Empty>
@@ -206,7 +209,7 @@ function Retrievers({ catalogue }: { catalogue: Catalogue }) {
             { head: "name", cell: (each) => <a class="break" href={hrefOf("search", { retriever: each.retriever_name })}><b>{each.retriever_name}</b></a>, wide: true },
             { head: "fusion", cell: (each) => each.fusion === "learned" ? <a href={hrefOf("learning", { retriever: each.retriever_name })}>learned</a> : (each.fusion ?? "none") },
             { head: "searches", cell: (each) => <ul class="plain">{searchesOf(each, catalogue.collections).map((search) => <li key={search.uri}><Badge search={search} /> {search.label}</li>)}</ul>, wide: true },
-            { head: "version", numeric: true, cell: (each) => <Explain facts={{ title: "Version", sentence: `It was changed ${each.version - 1} times, last ${ago(each.updated_at)}.`, unit: "number", n: "1 retriever", words: ["retriever"] }}>{each.version}</Explain> },
+            { head: "version", numeric: true, cell: (each) => <Explain facts={{ title: "Version", sentence: `It was changed ${counted(each.version - 1, "time")}, last ${ago(each.updated_at)}.`, unit: "number", n: "1 retriever", words: ["retriever"] }}>{each.version}</Explain> },
             { head: "changed", cell: (each) => <time dateTime={each.updated_at} title={moment(each.updated_at)}>{ago(each.updated_at)}</time> },
           ]}
         />

@@ -3,9 +3,10 @@ import { useEffect } from "preact/hooks";
 import { Refused, read, send } from "../api/client";
 import type { PageOf, Task } from "../api/types";
 import { curl } from "../examples";
-import { ago, count, duration, moment } from "../format";
-import { useAsked } from "../state/asking";
+import { ago, count, duration, moment, shortened } from "../format";
+import { hrefOf } from "../router";
 import { useCatalogue } from "../state/catalogue";
+import { useFresh } from "../state/fresh";
 import { Explain } from "../ui/explain";
 import { Card, Empty, Problem, Table, Waiting } from "../ui/parts";
 import { titled } from "../ui/title";
@@ -22,9 +23,10 @@ const STATES: Record<string, [string, string]> = {
 };
 const GOES_ON = new Set(["PENDING", "IN_PROGRESS"]);
 const MOST = 100;
+const SIMULATE = "simulate";
 
 export function TasksPage() {
-  const { data, error, again } = useAsked("tasks", (signal) => read<PageOf<Task>>(`/v1/tasks?page_size=${MOST}`, signal), 2000);
+  const { data, error, again } = useFresh("tasks", (signal) => read<PageOf<Task>>(`/v1/tasks?page_size=${MOST}`, signal), ["task"]);
   useEffect(() => titled("Tasks"), []);
   if (error) return <Problem error={error} again={again} />;
   if (!data) return <Waiting />;
@@ -47,7 +49,7 @@ export function TasksPage() {
         keyOf={(task) => task.task_id}
         most={25}
         columns={[
-          { head: "work", cell: (task) => <><b>{task.task_type.replace(/_/g, " ")}</b> <span class="soft">{subject(task)}</span></>, wide: true },
+          { head: "work", cell: (task) => <><b>{task.task_type.replace(/_/g, " ")}</b> <Subject task={task} /></>, wide: true },
           { head: "state", cell: (task) => <State task={task} /> },
           { head: "progress", cell: (task) => <Progress task={task} />, wide: true },
           { head: "begun", cell: (task) => <time dateTime={task.created_at} title={moment(task.created_at)}>{ago(task.created_at)}</time> },
@@ -66,9 +68,19 @@ export function TasksPage() {
   );
 }
 
-function subject(task: Task): string {
-  const found = Object.values(task.inputs[0] ?? {}).find((value) => typeof value === "string");
-  return typeof found === "string" ? found.slice(0, 60) : "";
+/** What a task is about; a simulation leads to its curve. */
+function Subject({ task }: { task: Task }) {
+  const [input = {}] = task.inputs;
+  const retriever = input["retriever_name"];
+  if (task.task_type === SIMULATE && typeof retriever === "string") return <><a class="break" href={hrefOf("learning", { retriever })}>{shortened(retriever, 60)}</a> <span class="tag warn">simulated</span></>;
+  const found = Object.values(input).find((value) => typeof value === "string");
+  return <span class="soft break">{typeof found === "string" ? shortened(found, 60) : ""}</span>;
+}
+
+/** What a simulation has found so far, in its own words. */
+function finding(task: Task): string {
+  const sentence = task.task_type === SIMULATE ? task.outputs[0]?.["sentence"] : "";
+  return typeof sentence === "string" && sentence !== task.message ? sentence : "";
 }
 
 function State({ task }: { task: Task }) {
@@ -88,7 +100,8 @@ function Progress({ task }: { task: Task }) {
         </Explain>
       )}
       {seconds_left !== null && GOES_ON.has(task.status) && <span class="soft">about {duration(seconds_left)} left</span>}
-      {task.error ? <span class="bad">{task.error}</span> : task.message && <span class="soft">{task.message}</span>}
+      {task.error ? <span class="bad">{task.error}</span> : task.message && (GOES_ON.has(task.status) || !finding(task)) && <span class="soft">{task.message}</span>}
+      {finding(task) && <span class="soft">{finding(task)}</span>}
       {task.finished_at && <span class="soft">took {duration((Date.parse(task.finished_at) - Date.parse(task.started_at ?? task.created_at)) / 1000)}</span>}
     </div>
   );
@@ -99,7 +112,7 @@ function NoTasks() {
   const name = data?.collections[0]?.collection_name;
   return (
     <Empty title="No tasks yet" {...(name ? { code: curl(`/v1/collections/${encodeURIComponent(name)}/optimize`, undefined, "POST"), label: "begin a task" } : {})}>
-      Imports, index building and other long work show up here, with progress and a way to stop it.
+      Imports, index building, simulations and other long work show up here, with progress and a way to stop it.
       {name ? ` This builds the index of ${name} for speed:` : " Make a collection first."}
     </Empty>
   );

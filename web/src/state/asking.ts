@@ -7,7 +7,12 @@ export interface Asked<T> {
   data: T | undefined;
   error: Error | undefined;
   again: () => void;
+  /** Ask anew soon, and not before the answer that is under way: for what happens often. */
+  soon: () => void;
 }
+
+/** Between two answers, however much happens. */
+const GAP_MS = 1000;
 
 /** The last answers by key, so that a page that is seen again begins with what it had. */
 const kept = new Map<string, unknown>();
@@ -20,11 +25,11 @@ function keep(key: string, data: unknown): void {
   if (kept.size > MOST_KEPT && oldest !== undefined) kept.delete(oldest);
 }
 
-let keyBefore = access.get().key;
-/** Nothing is shown that another key was allowed to see. */
+let before = access.get();
+/** Nothing is shown that another key was allowed to see, or that stands in another namespace. */
 access.watch((now) => {
-  if (now.key !== keyBefore) kept.clear();
-  keyBefore = now.key;
+  if (now.key !== before.key || now.namespace !== before.namespace) kept.clear();
+  before = now;
 });
 
 /**
@@ -37,15 +42,31 @@ export function useAsked<T>(key: string, ask: (signal: AbortSignal) => Promise<T
   const [turn, setTurn] = useState(0);
   const latest = useRef(ask);
   latest.current = ask;
+  const pace = useRef(every);
+  pace.current = every;
+  const nudge = useRef<() => void>(() => undefined);
   useEffect(() => {
     if (!key) return undefined;
     const going = new AbortController();
     let timer = 0;
+    let busy = false;
+    let nudged = false;
     const later = () => {
-      if (every && !going.signal.aborted) timer = window.setTimeout(run, every);
+      busy = false;
+      const wait = nudged ? GAP_MS : pace.current;
+      if (wait && !going.signal.aborted) timer = window.setTimeout(run, wait);
+    };
+    nudge.current = () => {
+      if (nudged) return;
+      nudged = true;
+      if (busy) return;
+      clearTimeout(timer);
+      later();
     };
     const run = () => {
+      nudged = false;
       if (document.hidden || link.get().state === "away") return later();
+      busy = true;
       latest.current(going.signal).then(
         (data) => {
           keep(key, data);
@@ -65,10 +86,12 @@ export function useAsked<T>(key: string, ask: (signal: AbortSignal) => Promise<T
     return () => {
       going.abort();
       clearTimeout(timer);
+      nudge.current = () => undefined;
     };
-  }, [key, every, epoch, turn]);
+  }, [key, epoch, turn]);
   const again = useCallback(() => setTurn((now) => now + 1), []);
+  const soon = useCallback(() => nudge.current(), []);
   const fits = state.key === key;
   const data = (fits ? state.data : undefined) ?? (fits && state.error ? undefined : (kept.get(key) as T | undefined));
-  return { data, error: fits ? state.error : undefined, again };
+  return { data, error: fits ? state.error : undefined, again, soon };
 }

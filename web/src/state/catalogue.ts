@@ -8,15 +8,26 @@ export interface Catalogue {
   collections: Collection[];
 }
 
+const PAGE = 200;
+const MOST = 2000;
+
+/** All pages of a list, up to 2,000 rows. */
+async function allOf<T>(path: string, signal: AbortSignal): Promise<T[]> {
+  const rows: T[] = [];
+  for (let page = 1; rows.length < MOST; page += 1) {
+    const { results, pagination } = await read<PageOf<T>>(`${path}?page_size=${PAGE}&page=${page}`, signal);
+    rows.push(...results);
+    if (!pagination.next_page) break;
+  }
+  return rows;
+}
+
 export function useCatalogue(every = 0): Asked<Catalogue> {
   return useAsked(
     "catalogue",
     async (signal) => {
-      const [retrievers, collections] = await Promise.all([
-        read<PageOf<Retriever>>("/v1/retrievers?page_size=200", signal),
-        read<PageOf<Collection>>("/v1/collections?page_size=200", signal),
-      ]);
-      return { retrievers: retrievers.results, collections: collections.results };
+      const [retrievers, collections] = await Promise.all([allOf<Retriever>("/v1/retrievers", signal), allOf<Collection>("/v1/collections", signal)]);
+      return { retrievers, collections };
     },
     every,
   );

@@ -1,37 +1,53 @@
-// Lines over time or over a sequence, each with a band of uncertainty. Shares of 0 to 1 only.
+// Lines over time, over a sequence or over a number, each with a band of uncertainty. Knows neither
+// what the values are nor what the places stand for: see `scale.ts`.
 import { useState } from "preact/hooks";
-import { percent } from "../format";
-import type { Search } from "../searches";
+import type { Axis, Point, Scale } from "./scale";
 import { useWidth } from "./width";
 
-export interface Point {
-  value: number;
-  low: number;
-  high: number;
-}
-
 export interface Line {
-  search: Search;
+  key: string;
+  /** What stands at the line's end: a letter or a short word. */
+  mark: string;
+  /** What the reading below is called. */
+  name: string;
+  /** The class that sets its colour. */
+  tone: string;
   /** One for each place of the axis; null where nothing is known. */
   points: (Point | null)[];
+  /** The pattern of a line that only stands beside the others: no band, no dots. */
+  dash?: string;
+  /** A dot at every place. */
+  dots?: boolean;
+}
+
+interface Props {
+  lines: Line[];
+  axis: (room: number) => Axis;
+  scale: Scale;
+  /** What a place stands for when it is pointed at; one for each. */
+  captions: string[];
+  label: string;
+  /** What is read when no place is pointed at. */
+  unit: string;
 }
 
 const HEIGHT = 240;
-const MARGIN = { top: 12, right: 30, bottom: 26, left: 40 };
+const MARGIN = { top: 12, bottom: 26, left: 40 };
+const LETTER = 7.5;
 
-/** `places` name the x axis; `captions` say what a place stands for when it is pointed at. */
-export function Curve({ lines, places, captions, label, unit }: { lines: Line[]; places: string[]; captions: string[]; label: string; unit: string }) {
+export function Curve({ lines, axis, scale, captions, label, unit }: Props) {
   const [box, width] = useWidth<HTMLDivElement>();
   const [at, setAt] = useState<number | null>(null);
-  const top = Math.min(1, Math.ceil(10 * Math.max(0.3, ...lines.flatMap((line) => line.points.map((point) => point?.high ?? 0))) + 0.001) / 10);
-  const inner = Math.max(1, width - MARGIN.left - MARGIN.right);
-  const x = (index: number) => MARGIN.left + (places.length < 2 ? inner / 2 : (inner * index) / (places.length - 1));
-  const y = (value: number) => MARGIN.top + (HEIGHT - MARGIN.top - MARGIN.bottom) * (1 - value / top);
-  const step = top > 0.6 ? 0.2 : 0.1;
-  const ticks = Array.from({ length: Math.floor(top / step + 1e-9) + 1 }, (_, n) => n * step);
-  const every = Math.max(1, Math.ceil(places.length / Math.max(2, Math.floor(inner / 90))));
-  const nearest = (clientX: number, left: number) => Math.round(Math.min(1, Math.max(0, (clientX - left - MARGIN.left) / inner)) * (places.length - 1));
-  const move = (by: number) => setAt((now) => Math.min(places.length - 1, Math.max(0, (now ?? places.length - 1) + by)));
+  const right = 16 + LETTER * Math.max(2, ...lines.map((line) => line.mark.length));
+  const inner = Math.max(1, width - MARGIN.left - right);
+  const places = axis(inner);
+  const many = places.at.length;
+  const x = (place: number) => MARGIN.left + (inner * (place - places.from)) / Math.max(1e-9, places.to - places.from);
+  const xOf = (index: number) => x(places.at[index] ?? 0);
+  const y = (value: number) => MARGIN.top + (HEIGHT - MARGIN.top - MARGIN.bottom) * (1 - (value - scale.from) / (scale.to - scale.from));
+  const nearest = (pointer: number) => places.at.reduce((best, _, index) => (Math.abs(xOf(index) - pointer) < Math.abs(xOf(best) - pointer) ? index : best), 0);
+  const move = (by: number) => setAt((now) => Math.min(many - 1, Math.max(0, now === null ? (by < 0 ? many - 1 : 0) : now + by)));
+  const read = at === null || at >= many ? null : at;
   return (
     <figure class="curve">
       <div
@@ -40,7 +56,7 @@ export function Curve({ lines, places, captions, label, unit }: { lines: Line[];
         tabIndex={0}
         role="img"
         aria-label={`${label}. Arrow keys read single values.`}
-        onPointerMove={(event) => setAt(nearest(event.clientX, event.currentTarget.getBoundingClientRect().left))}
+        onPointerMove={(event) => setAt(nearest(event.clientX - event.currentTarget.getBoundingClientRect().left))}
         onPointerLeave={() => setAt(null)}
         onBlur={() => setAt(null)}
         onKeyDown={(event) => {
@@ -52,38 +68,34 @@ export function Curve({ lines, places, captions, label, unit }: { lines: Line[];
       >
         {width > 0 && (
           <svg width={width} height={HEIGHT} aria-hidden="true">
-            {ticks.map((tick) => (
+            {scale.ticks.map((tick) => (
               <g key={tick} class="tick">
-                <line x1={MARGIN.left} x2={width - MARGIN.right} y1={y(tick)} y2={y(tick)} />
-                <text x={MARGIN.left - 8} y={y(tick) + 4} text-anchor="end">{Math.round(tick * 100)}{tick === 0 ? "" : " %"}</text>
+                <line x1={MARGIN.left} x2={width - right} y1={y(tick)} y2={y(tick)} />
+                <text x={MARGIN.left - 8} y={y(tick) + 4} text-anchor="end">{scale.tick(tick)}</text>
               </g>
             ))}
-            {places.map((name, index) => (index % every === 0 && (index === 0 || places.length - index > every / 2 || every === 1)) && (
-              <text key={`${name}${index}`} class="place" x={x(index)} y={HEIGHT - 6} text-anchor={places.length > 1 && index === 0 ? "start" : "middle"}>{name}</text>
+            {places.names.map(({ at: place, name }) => (
+              <text key={`${place}${name}`} class="place" x={x(place)} y={HEIGHT - 6} text-anchor={many > 1 && place === places.from ? "start" : "middle"}>{name}</text>
             ))}
-            {lines.map((line) => <Band key={line.search.uri} line={line} x={x} y={y} />)}
-            {spread(lines.map((line) => y(lastOf(line)?.value ?? 0))).map((where, index) => {
-              const line = lines[index];
-              return line && lastOf(line) && (
-                <text key={line.search.uri} class={`end c${line.search.colour}`} x={places.length < 2 ? x(0) + 16 : width - MARGIN.right + 8} y={where + 4}>{line.search.letter}</text>
-              );
-            })}
-            {at !== null && <line class="cross" x1={x(at)} x2={x(at)} y1={MARGIN.top} y2={HEIGHT - MARGIN.bottom} />}
-            {at !== null && lines.map((line) => {
-              const point = line.points[at];
-              return point && <circle key={line.search.uri} class={`dot c${line.search.colour}`} cx={x(at)} cy={y(point.value)} r="4.5" />;
+            {lines.map((line) => <Drawn key={line.key} line={line} x={xOf} y={y} />)}
+            <Ends lines={lines} x={xOf} y={y} />
+            {read !== null && <line class="cross" x1={xOf(read)} x2={xOf(read)} y1={MARGIN.top} y2={HEIGHT - MARGIN.bottom} />}
+            {read !== null && lines.map((line) => {
+              const point = line.points[read];
+              return point && <circle key={line.key} class={`dot ${line.tone}`} cx={xOf(read)} cy={y(point.value)} r="4.5" />;
             })}
           </svg>
         )}
       </div>
       <figcaption aria-live="polite">
-        <span class="where">{at === null ? unit : captions[at]}</span>
+        <span class="where">{read === null ? unit : captions[read]}</span>
         {lines.map((line) => {
-          const point = at === null ? lastOf(line) : line.points[at];
+          const point = read === null ? line.points[lastOf(line)] : line.points[read];
+          const [value, interval] = point ? scale.read(point) : [];
           return (
-            <span key={line.search.uri} class="reading">
-              <i class={`swatch c${line.search.colour}`} />
-              {line.search.letter} {line.search.label}: {point ? <><b>{percent(point.value)}</b> <span class="soft">{percent(point.low, 0).replace(" %", "")} to {percent(point.high, 0)}</span></> : "not known yet"}
+            <span key={line.key} class="reading">
+              <Pattern line={line} />
+              {line.name}: {point ? <><b>{value}</b> <span class="soft">{interval}</span></> : "not known yet"}
             </span>
           );
         })}
@@ -92,10 +104,34 @@ export function Curve({ lines, places, captions, label, unit }: { lines: Line[];
   );
 }
 
-const lastOf = (line: Line): Point | null => line.points.findLast((point) => point !== null) ?? null;
+/** The last place where something is known; -1 without any. */
+const lastOf = (line: Line): number => line.points.findLastIndex((point) => point !== null);
+
+/** A line's look in small. */
+function Pattern({ line }: { line: Line }) {
+  if (!line.dash) return <i class={`swatch ${line.tone}`} />;
+  return <svg class={`pattern ${line.tone}`} width="24" height="8" aria-hidden="true"><line class="line" x1="0" x2="24" y1="4" y2="4" stroke-dasharray={line.dash} /></svg>;
+}
+
+type Place = (value: number) => number;
+
+/** Marks at the ends of the lines, moved apart. */
+function Ends({ lines, x, y }: { lines: Line[]; x: Place; y: Place }) {
+  const heights = spread(lines.map((line) => y(line.points[lastOf(line)]?.value ?? 0)));
+  return (
+    <>
+      {lines.map((line, index) => {
+        const last = lastOf(line);
+        return last >= 0 && (
+          <text key={line.key} class={`end ${line.tone}`} x={x(last) + (line.points.length < 2 ? 16 : 8)} y={heights[index]! + 4}>{line.mark}</text>
+        );
+      })}
+    </>
+  );
+}
 
 /** Runs without gaps: a band and a line each; a lonely point becomes a dot with a whisker. */
-function Band({ line, x, y }: { line: Line; x: (index: number) => number; y: (value: number) => number }) {
+function Drawn({ line, x, y }: { line: Line; x: Place; y: Place }) {
   const runs: { index: number; point: Point }[][] = [];
   line.points.forEach((point, index) => {
     if (!point) return;
@@ -103,17 +139,16 @@ function Band({ line, x, y }: { line: Line; x: (index: number) => number; y: (va
     if (run && run.at(-1)?.index === index - 1) run.push({ index, point });
     else runs.push([{ index, point }]);
   });
-  const shade = `c${line.search.colour}`;
   return (
-    <g>
+    <g class={line.tone}>
       {runs.map((run) => {
         const first = run[0]!;
         if (run.length === 1) {
           const middle = x(first.index);
           return (
-            <g key={first.index} class={`lonely ${shade}`}>
-              <line x1={middle} x2={middle} y1={y(first.point.low)} y2={y(first.point.high)} />
-              <circle cx={middle} cy={y(first.point.value)} r="4.5" />
+            <g key={first.index} class="lonely">
+              {!line.dash && <line x1={middle} x2={middle} y1={y(first.point.low)} y2={y(first.point.high)} />}
+              <circle cx={middle} cy={y(first.point.value)} r={line.dash ? 3 : 4.5} />
             </g>
           );
         }
@@ -121,8 +156,9 @@ function Band({ line, x, y }: { line: Line; x: (index: number) => number; y: (va
         const lower = run.map(({ index, point }) => `${x(index)},${y(point.low)}`).reverse();
         return (
           <g key={first.index}>
-            <polygon class={`band ${shade}`} points={[...upper, ...lower].join(" ")} />
-            <polyline class={`line ${shade}`} points={run.map(({ index, point }) => `${x(index)},${y(point.value)}`).join(" ")} />
+            {!line.dash && <polygon class="band" points={[...upper, ...lower].join(" ")} />}
+            <polyline class="line" points={run.map(({ index, point }) => `${x(index)},${y(point.value)}`).join(" ")} stroke-dasharray={line.dash} />
+            {line.dots && run.map(({ index, point }) => <circle key={index} class="dot" cx={x(index)} cy={y(point.value)} r="3" />)}
           </g>
         );
       })}

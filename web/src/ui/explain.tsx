@@ -12,6 +12,7 @@ export interface Facts {
   unit?: string;
   /** From how many, of what: "966 interactions". */
   n?: string;
+  /** Where it is left out, what has a unit and an n is no estimate. */
   interval?: string;
   /** Words of the glossary that the sentence rests on. */
   words?: string[];
@@ -75,7 +76,7 @@ export function TipLayer() {
   }, [shown]);
   if (!shown) return null;
   const { facts } = shown;
-  const rows: [string, string | undefined][] = [["unit", facts.unit], ["from", facts.n], ["95 % interval", facts.interval]];
+  const rows: [string, string | undefined][] = [["unit", facts.unit], ["from", facts.n], ["95 % interval", facts.interval ?? (facts.unit && facts.n ? "none: it is no estimate" : undefined)]];
   return (
     <div id="tip" role="tooltip" class="tip" ref={card} style={{ left: `${place.left}px`, top: `${place.top}px` }}>
       <strong>{facts.title}</strong>

@@ -5,6 +5,7 @@ import { askForKey, Away, Refused } from "../api/client";
 import type { Search } from "../searches";
 import { Explain, type Facts } from "./explain";
 import { toast } from "./toasts";
+import { useNarrow } from "./width";
 
 /** A search's letter in its colour. */
 export function Badge({ search, faint = false }: { search: Search; faint?: boolean }) {
@@ -118,17 +119,20 @@ export interface Column<T> {
 export function Table<T>({ columns, rows, keyOf, label, most = 0 }: { columns: Column<T>[]; rows: T[]; keyOf: (row: T) => string; label: string; most?: number }) {
   const [shown, setShown] = useState(most);
   const seen = shown ? rows.slice(0, shown) : rows;
+  const narrow = useNarrow();
+  const headOf = ({ head, facts }: Column<T>) => (facts ? <Explain facts={facts}>{head}</Explain> : head);
   return (
     <>
       <table aria-label={label}>
         <thead>
-          <tr>{columns.map((column) => <th key={column.head} scope="col" class={column.numeric ? "numeric" : undefined}>{column.facts ? <Explain facts={column.facts}>{column.head}</Explain> : column.head}</th>)}</tr>
+          <tr>{columns.map((column) => <th key={column.head} scope="col" class={column.numeric ? "numeric" : undefined}>{narrow ? column.head : headOf(column)}</th>)}</tr>
         </thead>
         <tbody>
           {seen.map((row) => (
             <tr key={keyOf(row)}>
               {columns.map((column) => (
-                <td key={column.head} data-head={column.head} class={[column.numeric && "numeric", column.wide && "wide"].filter(Boolean).join(" ") || undefined}>
+                <td key={column.head} class={[column.numeric && "numeric", column.wide && "wide"].filter(Boolean).join(" ") || undefined}>
+                  {narrow && <span class="heading" aria-hidden={!column.facts}>{headOf(column)}</span>}
                   <div>{column.cell(row)}</div>
                 </td>
               ))}
@@ -138,7 +142,7 @@ export function Table<T>({ columns, rows, keyOf, label, most = 0 }: { columns: C
       </table>
       {rows.length > seen.length && (
         <button type="button" class="quiet more" onClick={() => setShown(shown + most)}>
-          Show {Math.min(most, rows.length - seen.length)} more of {rows.length}
+          Show {Math.min(most, rows.length - seen.length)} more of {rows.length} rows
         </button>
       )}
     </>

@@ -10,7 +10,7 @@ const KEYS: [string[], string][] = [
   [["/"], "type a query"],
   [["j", "k"], "next, previous result"],
   [["Enter"], "click the result, as a user would"],
-  [["1", "2", "3", "4"], "Search, Learning, Setup, Tasks"],
+  [["1", "2", "3", "4", "5"], "Search, Learning, Live, Setup, Tasks"],
   [["t"], "light or dark"],
   [["?"], "this list"],
   [["Esc"], "close, leave a field"],

@@ -1,4 +1,4 @@
-// The width an element has now, in CSS pixels.
+// The width an element has now, in CSS pixels; whether the window is narrow.
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 export function useWidth<T extends Element>(): [{ current: T | null }, number] {
@@ -11,4 +11,17 @@ export function useWidth<T extends Element>(): [{ current: T | null }, number] {
     return () => watcher.disconnect();
   }, []);
   return [element, width];
+}
+
+const NARROW = matchMedia("(max-width: 620px)");
+
+/** Whether the window is as narrow as the style sheet's narrow. */
+export function useNarrow(): boolean {
+  const [narrow, setNarrow] = useState(NARROW.matches);
+  useLayoutEffect(() => {
+    const changed = () => setNarrow(NARROW.matches);
+    NARROW.addEventListener("change", changed);
+    return () => NARROW.removeEventListener("change", changed);
+  }, []);
+  return narrow;
 }

@@ -1,7 +1,8 @@
 """`desireline demo`: watch a search over thousands of real documents learn from (simulated) use.
 
 Starts a server, lets simulated users search and click through HTTP, shows weights and quality as
-they change, ends with one sentence that carries an interval, and leaves the server up to try.
+they change (here and on the server's page), ends with one sentence that carries an interval, and
+leaves the server up to try.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import signal
 import sys
 from typing import Any
 
+from desireline.cli.simulate import add_taste, counted
+
 HELP = "watch a search learn from use, in the terminal (simulated users, no network)"
 DEFAULT_SEARCHES = 3000
 
@@ -20,40 +23,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`desireline demo …`."""
     parser.add_argument("--exit", action="store_true", help="end after the closing sentence")
     parser.add_argument(
-        "--searches", type=_count, default=DEFAULT_SEARCHES, metavar="N",
+        "--searches", type=counted, default=DEFAULT_SEARCHES, metavar="N",
         help=f"searches of simulated users (default {DEFAULT_SEARCHES})",
     )  # fmt: skip
+    parser.add_argument(
+        "--no-browser", action="store_true", help="do not open the page in a browser"
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of the simulated users")
     parser.add_argument("--data", default="", metavar="DIR", help="data directory to keep")
     parser.add_argument("--port", type=int, default=0, help="port on loopback")
-    parser.add_argument(
-        "--taste", choices=("segments", "none"), default="segments",
-        help="segments: each looks for its own kind of document; none: users like documents by lot,"
-        " so that there is nothing to learn",
-    )  # fmt: skip
+    add_taste(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """The demo; 0 after its closing sentence."""
     from rich.console import Console
 
-    from desireline.cli.demo import api, corpus, users
+    from desireline.cli.demo import api, watching
     from desireline.cli.demo.child import Server
-    from desireline.cli.demo.loop import Demo
-    from desireline.cli.demo.screen import Screen
+    from desireline.cli.demo.play import play
+    from desireline.cli.screen import Screen
     from desireline.errors import StartupError
 
     for ending in (signal.SIGTERM, signal.SIGHUP):  # leave no server behind
         signal.signal(ending, lambda number, _: sys.exit(128 + number))
-    screen = Screen(Console(file=sys.stdout))
+    screen = Screen(Console(file=sys.stdout), "desireline demo")
     with Server(arguments.data, arguments.port) as server:
-        with screen:
-            documents = corpus.documents()
-            everyone = users.population(documents, arguments.seed, arguments.taste)
-            client = server.wait_until_ready()
-            demo = Demo(client, screen, everyone, arguments.searches)
-            demo.prepare(documents)
-            closing = demo.run()
+        client = server.wait_until_ready()
+        screen.say(f"Watch it in a browser, too: {server.url}/")
+        if watching.is_wanted(sys.stdout.isatty(), arguments):
+            watching.open_page(server.url)
+        closing = play(client, screen, arguments)
         screen.say("\n" + closing, wrap=True)
         if arguments.exit:
             return 0
@@ -86,10 +86,3 @@ def _json(value: Any) -> str:
     import json
 
     return json.dumps(value)
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number

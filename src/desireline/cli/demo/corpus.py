@@ -24,7 +24,7 @@ import msgspec
 
 from desireline.cli.demo import compiled
 from desireline.cli.demo.compiled import Definition
-from desireline.cli.demo.words import name_words
+from desireline.simulation.words import name_words
 
 LEFT_OUT = frozenset({"test", "tests", "idle_test", "turtledemo", "pydoc_data", "__main__"})
 LONGEST_TEXT = 2000

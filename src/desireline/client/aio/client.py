@@ -5,7 +5,7 @@ Knows which resources there are. httpx is loaded when a client is made, not befo
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from desireline.client.aio.corpus import AsyncCollections, AsyncDocuments, AsyncNamespaces
@@ -14,9 +14,10 @@ from desireline.client.aio.interactions import AsyncInteractions
 from desireline.client.aio.operations import AsyncAdmin, AsyncTasks
 from desireline.client.aio.proving import AsyncAnalytics, AsyncEvaluations, AsyncTraining
 from desireline.client.aio.retrievers import AsyncBoundRetriever, AsyncRetrievers
-from desireline.client.answers import Execution
-from desireline.client.calls import Call, Target, encoded, post, relative
+from desireline.client.answers import Execution, Happening
+from desireline.client.calls import Call, Target, encoded, get, post, relative
 from desireline.client.queries import ad_hoc, by_vectors
+from desireline.client.streams import happenings
 
 
 class AsyncClient:
@@ -82,6 +83,19 @@ class AsyncClient:
             body = ad_hoc(query or "", collection, filters, limit)
         call = post("retrievers", "execute", body=body, is_repeatable=True)
         return await self._transport.ask(Execution, call)
+
+    async def live(
+        self, *, retriever: str | None = None, kinds: Sequence[str] | None = None,
+        follow: bool = True,
+    ) -> AsyncIterator[Happening]:  # fmt: skip
+        """`GET /live`: what is remembered, oldest first, then what happens, until you stop or the
+        server does. What came too fast to be told is one happening of kind `lost`.
+        """
+        named = ",".join(kinds) if kinds else None
+        call = get("live", retriever=retriever, kinds=named, follow=follow)
+        async for message in self._transport.stream(call):
+            for each in happenings(message):
+                yield each
 
     async def request(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
         """Any other route: `request("POST", "/admin/flush")`; the decoded answer."""

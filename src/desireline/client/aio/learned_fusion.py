@@ -59,7 +59,7 @@ class AsyncLearnedFusion(AsyncResource):
         return await self._transport.ask(UserReset, call)
 
     async def get_weights(self, retriever_id: str) -> LearnedWeights:
-        """`GET …/weights`: everyone's weights with intervals."""
+        """`GET …/weights`: everyone's weights with intervals, and how much is explored."""
         return await self._transport.ask(LearnedWeights, get(*_path(retriever_id), "weights"))
 
     async def get_user_weights(self, retriever_id: str, user_id: str, **inputs: Any) -> UserWeights:
@@ -69,6 +69,11 @@ class AsyncLearnedFusion(AsyncResource):
         call = get(*_path(retriever_id), "weights", user_id, **inputs)
         return await self._transport.ask(UserWeights, call)
 
+    async def get_segments(self, retriever_id: str, *, limit: int | None = None) -> Open:
+        """`GET …/segments`: weights of the segments, those with most interactions first."""
+        call = get(*_path(retriever_id), "segments", limit=limit)
+        return await self._transport.ask(Open, call)
+
     async def get_stats(self, retriever_id: str) -> LearningStats:
         """`GET …/stats`: the learner in numbers."""
         return await self._transport.ask(LearningStats, get(*_path(retriever_id), "stats"))
@@ -76,6 +81,11 @@ class AsyncLearnedFusion(AsyncResource):
     async def get_activity(self, retriever_id: str, **selection: Any) -> Open:
         """`GET …/activity`: what changed, by whom (`limit`, `user_id`, `hours`)."""
         return await self._transport.ask(Open, get(*_path(retriever_id), "activity", **selection))
+
+    async def get_changes(self, retriever_id: str, since: str, *, limit: int | None = None) -> Open:
+        """`GET …/changes`: everyone's weights at the moment `since` (ISO 8601) and now."""
+        call = get(*_path(retriever_id), "changes", since=since, limit=limit)
+        return await self._transport.ask(Open, call)
 
     async def get_shadow_report(self, retriever_id: str, *, hours: int | None = None) -> Open:
         """`GET …/shadow-report`: learned against static, while static is served."""

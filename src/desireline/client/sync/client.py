@@ -6,12 +6,13 @@ Knows which resources there are. httpx is loaded when a client is made, not befo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from desireline.client.answers import Execution
-from desireline.client.calls import Call, Target, encoded, post, relative
+from desireline.client.answers import Execution, Happening
+from desireline.client.calls import Call, Target, encoded, get, post, relative
 from desireline.client.queries import ad_hoc, by_vectors
+from desireline.client.streams import happenings
 from desireline.client.sync.corpus import Collections, Documents, Namespaces
 from desireline.client.sync.executions import Executions
 from desireline.client.sync.interactions import Interactions
@@ -83,6 +84,18 @@ class Client:
             body = ad_hoc(query or "", collection, filters, limit)
         call = post("retrievers", "execute", body=body, is_repeatable=True)
         return self._transport.ask(Execution, call)
+
+    def live(
+        self, *, retriever: str | None = None, kinds: Sequence[str] | None = None,
+        follow: bool = True,
+    ) -> Iterator[Happening]:  # fmt: skip
+        """`GET /live`: what is remembered, oldest first, then what happens, until you stop or the
+        server does. What came too fast to be told is one happening of kind `lost`.
+        """
+        named = ",".join(kinds) if kinds else None
+        call = get("live", retriever=retriever, kinds=named, follow=follow)
+        for message in self._transport.stream(call):
+            yield from happenings(message)
 
     def request(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
         """Any other route: `request("POST", "/admin/flush")`; the decoded answer."""

@@ -11,6 +11,7 @@ from desireline.client.answers import (
     InteractionBatch,
     InteractionDeleted,
     Page,
+    Trace,
     UserErased,
 )
 from desireline.client.batches import MOST_INTERACTIONS, batches, merged
@@ -87,6 +88,10 @@ class Interactions(Resource):
     def get(self, interaction_id: str) -> Interaction:
         """`GET /retrievers/interactions/{id}`: one."""
         return self._transport.ask(Interaction, get(*PATH, interaction_id))
+
+    def trace(self, interaction_id: str) -> Trace:
+        """`GET /retrievers/interactions/{id}/trace`: what became of it, up to the weights."""
+        return self._transport.ask(Trace, get(*PATH, interaction_id, "trace"))
 
     def delete(self, interaction_id: str) -> InteractionDeleted:
         """`DELETE /retrievers/interactions/{id}`: the act and what it taught; again is no error."""

@@ -56,7 +56,7 @@ class LearnedFusion(Resource):
         return self._transport.ask(UserReset, call)
 
     def get_weights(self, retriever_id: str) -> LearnedWeights:
-        """`GET …/weights`: everyone's weights with intervals."""
+        """`GET …/weights`: everyone's weights with intervals, and how much is explored."""
         return self._transport.ask(LearnedWeights, get(*_path(retriever_id), "weights"))
 
     def get_user_weights(self, retriever_id: str, user_id: str, **inputs: Any) -> UserWeights:
@@ -66,6 +66,11 @@ class LearnedFusion(Resource):
         call = get(*_path(retriever_id), "weights", user_id, **inputs)
         return self._transport.ask(UserWeights, call)
 
+    def get_segments(self, retriever_id: str, *, limit: int | None = None) -> Open:
+        """`GET …/segments`: weights of the segments, those with most interactions first."""
+        call = get(*_path(retriever_id), "segments", limit=limit)
+        return self._transport.ask(Open, call)
+
     def get_stats(self, retriever_id: str) -> LearningStats:
         """`GET …/stats`: the learner in numbers."""
         return self._transport.ask(LearningStats, get(*_path(retriever_id), "stats"))
@@ -73,6 +78,11 @@ class LearnedFusion(Resource):
     def get_activity(self, retriever_id: str, **selection: Any) -> Open:
         """`GET …/activity`: what changed, by whom (`limit`, `user_id`, `hours`)."""
         return self._transport.ask(Open, get(*_path(retriever_id), "activity", **selection))
+
+    def get_changes(self, retriever_id: str, since: str, *, limit: int | None = None) -> Open:
+        """`GET …/changes`: everyone's weights at the moment `since` (ISO 8601) and now."""
+        call = get(*_path(retriever_id), "changes", since=since, limit=limit)
+        return self._transport.ask(Open, call)
 
     def get_shadow_report(self, retriever_id: str, *, hours: int | None = None) -> Open:
         """`GET …/shadow-report`: learned against static, while static is served."""

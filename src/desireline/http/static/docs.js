@@ -39,7 +39,7 @@ function entry(path, method, operation, schemas) {
 async function draw() {
   const routes = document.getElementById("routes");
   try {
-    const found = await (await fetch("/openapi.json")).json();
+    const found = await (await fetch("openapi.json")).json();
     const schemas = found.components?.schemas ?? {};
     const entries = Object.entries(found.paths).flatMap(([path, operations]) =>
       Object.entries(operations).map(([method, operation]) => entry(path, method, operation, schemas)));

@@ -11,14 +11,14 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 
 from desireline.core import signals, times
-from desireline.core.ids import is_id, prefixed
+from desireline.core.ids import execution_id_or_none, wire_id
 from desireline.errors import invalid
 from desireline.http.wire.common import MOST_ROWS, Pagination, Paging, Place, Sort
 from desireline.steps.capture import Erased, Page, Result, Selection, Sent, warning_of
 from desireline.steps.capture.linking import bare_execution_id
 from desireline.steps.capture.receipts import teaches_of
 from desireline.steps.capture.rows import Kept
-from desireline.types.log import NO_ID, Interaction
+from desireline.types.log import Interaction
 
 Text = Annotated[str, msgspec.Meta(max_length=512)]
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
@@ -143,11 +143,11 @@ class InteractionOut(msgspec.Struct, kw_only=True):
 def _execution_id(row: Interaction, kept: Kept) -> str | None:
     if kept.execution_id:
         return kept.execution_id
-    return None if row.execution_id == NO_ID else prefixed("exec", row.execution_id)
+    return execution_id_or_none(row.execution_id)
 
 
 def _retriever_id(stored: str) -> str | None:
-    return prefixed("ret", stored) if is_id(stored) else stored or None
+    return wire_id("ret", stored) or None
 
 
 class BatchRequest(msgspec.Struct, forbid_unknown_fields=True):

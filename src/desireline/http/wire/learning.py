@@ -56,7 +56,11 @@ class ResetDone(msgspec.Struct, kw_only=True):
 
 
 class FeatureWeight(msgspec.Struct, kw_only=True):
-    """One search: Beta parameters (0 under `logistic`), its mean weight, its 95 % interval."""
+    """One search: Beta parameters (0 under `logistic`), its mean weight, and two 95 % intervals.
+
+    `low` to `high`: where the learner believes the best weight to be. `drawn_low` to `drawn_high`:
+    where weights are drawn; exploration makes that narrower or wider than the belief.
+    """
 
     alpha: float
     beta: float
@@ -64,17 +68,33 @@ class FeatureWeight(msgspec.Struct, kw_only=True):
     weight: float
     low: float
     high: float
+    drawn_low: float
+    drawn_high: float
     interaction_count: int
 
 
+class ExplorationOut(msgspec.Struct, kw_only=True):
+    """How far draws are spread: `effective` now, `start` before the first interaction, `floor` in
+    the end; there after `interactions_left` more interactions (0: it is there, null: never).
+    `variance_ratio` is the variance of draws as a multiple of that of the belief.
+    """
+
+    effective: float
+    variance_ratio: float
+    floor: float
+    start: float
+    interactions_left: int | None
+
+
 class WeightsOut(msgspec.Struct, kw_only=True):
-    """What everyone's weights are: `weights` sum to 1."""
+    """What everyone's weights are: `weights` sum to 1. `exploration` is the global level's."""
 
     feature_weights: dict[str, FeatureWeight]
     weights: dict[str, float]
     total_interactions: int
     learner_count: int
     levels: dict[str, int]
+    exploration: ExplorationOut
     posterior_version: int
     generation: int
     as_of: str
@@ -86,7 +106,8 @@ class WeightsOut(msgspec.Struct, kw_only=True):
 class UserWeightsOut(msgspec.Struct, kw_only=True):
     """A user's weights at the active level: mean and one draw, and everyone's for comparison.
 
-    `intervals` holds 95 % of the draws of each weight: [low, high].
+    `intervals` is where the best weight of each search is believed to be, `drawn_intervals` where
+    its weights are drawn: [low, high] of 95 % each. `exploration` is that of the active level.
     """
 
     user_id: str
@@ -98,10 +119,46 @@ class UserWeightsOut(msgspec.Struct, kw_only=True):
     sampled_weights: dict[str, float]
     mean_weights: dict[str, float]
     intervals: dict[str, list[float]]
+    drawn_intervals: dict[str, list[float]]
+    exploration: ExplorationOut
     alpha_beta: dict[str, dict[str, float]]
     posterior_version: int
     source: str = "desireline"
     warning: str | None = None
+    hint: str | None = None
+
+
+class SegmentWeight(msgspec.Struct, kw_only=True):
+    """One search: mean weight, the 95 % interval of belief, and that of draws."""
+
+    mean: float
+    low: float
+    high: float
+    drawn_low: float
+    drawn_high: float
+
+
+class SegmentOut(msgspec.Struct, kw_only=True):
+    """A demographic level. `segment` is the value of its feature as it was sent; of several
+    features `name=value, name=value`; null when no execution of the last 30 days had it.
+
+    `weights` are what a user without weights of their own is drawn from there; `context_level`
+    is whose they are: `demographic`, or a wider level where the segment taught too little.
+    """
+
+    segment: str | None
+    context_level: str
+    context_key: str
+    interactions: int
+    executions: int
+    weights: dict[str, SegmentWeight]
+    exploration: ExplorationOut
+
+
+class SegmentsOut(msgspec.Struct, kw_only=True):
+    """Segments, those with most interactions first; `executions` are those of the last 30 days."""
+
+    segments: list[SegmentOut]
     hint: str | None = None
 
 

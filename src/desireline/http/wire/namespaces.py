@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
-from desireline.core.ids import is_id, prefixed
+from desireline.core.ids import is_id, prefixed, wire_id
 from desireline.core.shapes import convert
 from desireline.errors import FieldError, Invalid, invalid
 from desireline.http.wire.common import Pagination
@@ -145,7 +145,7 @@ class NamespaceOut(msgspec.Struct, kw_only=True):
             for each in features
         ]
         return cls(
-            namespace_id=shown_id(record.namespace_id), namespace_name=record.namespace_name,
+            namespace_id=wire_id("ns", record.namespace_id), namespace_name=record.namespace_name,
             mode=record.mode, description=record.description, metadata=record.metadata,
             vector_configs=shown if standalone else None,
             collection_id=prefixed("col", record.collection_id) if standalone else None,
@@ -235,12 +235,3 @@ def own_documents(sent: Sequence[Any]) -> tuple[list[Any], dict[int, FieldError]
         except Invalid as error:
             wrong[place] = error.fields[0]
     return good, wrong
-
-
-def shown_id(bare: str) -> str:
-    """A namespace's id as the wire shows it.
-
-    >>> shown_id("default"), shown_id("0" * 32)[:5]
-    ('default', 'ns_00')
-    """
-    return prefixed("ns", bare) if is_id(bare) else bare

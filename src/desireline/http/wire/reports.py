@@ -25,6 +25,34 @@ class ActivityOut(msgspec.Struct, kw_only=True):
     hint: str | None = None
 
 
+class WeightThen(msgspec.Struct, kw_only=True):
+    """One search at a moment: mean weight, and where the best was believed to be (95 %)."""
+
+    mean: float
+    low: float
+    high: float
+
+
+class ChangesOut(msgspec.Struct, kw_only=True):
+    """Everyone's weights at two moments, by search, and what lies in between.
+
+    `then` and `now` are null where nothing was learned, and `moved` (now minus then) is empty when
+    one of them is. `happened` is newest first. Under another configuration than at `since`, `then`
+    is what the lessons until then give under the present one.
+    """
+
+    since: str
+    until: str
+    then: dict[str, WeightThen] | None
+    now: dict[str, WeightThen] | None
+    lessons: int
+    interactions: int
+    moved: dict[str, float]
+    happened: list[Activity]
+    warning: str | None = None
+    hint: str | None = None
+
+
 class WeightDay(msgspec.Struct, kw_only=True):
     """One search on one day: the belief at its end, and the weights drawn during it.
 

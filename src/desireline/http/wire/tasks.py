@@ -97,7 +97,7 @@ class ListTasks(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 class AnnounceTask(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Work that the caller does itself and reports on."""
 
-    task_type: Literal["import"]
+    task_type: Literal["import", "simulate"]
     inputs: list[dict[str, Any]] = []
     total: Count = 0
     unit: Words = ""

@@ -14,6 +14,7 @@ from desireline.core.pseudonyms import KnownAs, as_sent
 from desireline.ports import (
     Clock,
     EventLog,
+    Feed,
     Intake,
     Live,
     Metrics,
@@ -48,6 +49,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     late: Late
     rewarded: Rewarded
     forget: Forget
+    feed: Feed
     node: str = ""
     random_bytes: Callable[[int], bytes] = os.urandom
     read_limit_ms: int = 50

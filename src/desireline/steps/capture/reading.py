@@ -15,7 +15,7 @@ from desireline.core import cursors, duplicates
 from desireline.core.times import LATEST_MS, from_row_time
 from desireline.errors import NotFound, Unavailable
 from desireline.steps.capture.ports import Ports
-from desireline.types.log import Interaction
+from desireline.types.log import NO_ID, Interaction
 
 DELETE_MS = 30_000
 DELETED_AT_ONCE = 1_000
@@ -160,6 +160,8 @@ class Readings:
             await self._erase(namespace, page.rows)
             deleted, cursor = deleted + len(page.rows), page.cursor
             contexts.update(key for row in page.rows if row.teaches for key in row.context_keys)
+        known_as = self._ports.known_as
+        self._ports.feed.forget(namespace, user_id=known_as(namespace, user_id))
         return Erased(deleted=deleted, contexts=len(contexts), at_ms=self._ports.clock())
 
     def _named(self, chosen: Selection) -> Selection:
@@ -180,6 +182,8 @@ class Readings:
         ids, now_ms = [row.interaction_id for row in rows], self._ports.clock()
         await self._ports.tombstones.bury(namespace, "interaction", ids, now_ms)
         await self._ports.event_log.delete_interactions(namespace, ids)
+        known = {row.execution_id for row in rows} - {NO_ID}
+        self._ports.feed.forget(namespace, interaction_ids=set(ids), execution_ids=known)
         for row in rows:
             self._forget(row, now_ms)
             await self._ports.forget(row.interaction_id, row.retriever_id)

@@ -20,7 +20,7 @@ from desireline.ports import Live
 from desireline.steps.capture.linking import Link, is_foreign, said_query
 from desireline.steps.capture.receipts import TEACHING
 from desireline.steps.capture.sent import Sent, moment
-from desireline.types.log import NO_ID, Interaction
+from desireline.types.log import COUNTED, NO_ID, Interaction
 
 SOURCE = "mixpeek"
 _CAP = 5.0
@@ -144,7 +144,7 @@ class Desk:
             return "no_execution"
         if execution.source in _UNLEARNED:
             return _UNLEARNED[execution.source]
-        if execution.purpose not in ("traffic", "simulation"):
+        if execution.purpose not in COUNTED:
             return "not_traffic"
         refusal, silent = self._standing(who.retriever_id, execution.variant)
         if who.user_id in silent:

@@ -21,6 +21,7 @@ from desireline.steps.capture.reading import rows_by_id
 from desireline.steps.capture.receipts import Receipt, Result, result_of
 from desireline.steps.capture.rows import SOURCE, Desk, Stamp
 from desireline.steps.capture.sent import Sent, check, under
+from desireline.types.happenings import Acted
 from desireline.types.log import Interaction, RejectedInteraction
 
 _RAW_BOUND = 64 * 1024
@@ -134,6 +135,7 @@ class Capture:
         await self._settled(taken, answer, now_ms)
         for each in taken:  # a reward for a closed execution (a restart finds the rest)
             row = each.row
+            self._ports.feed.tell(row.namespace, "interaction", _told(row))
             if each.execution is not None and row.teaches_reason == "late":
                 self._ports.late(each.execution, row.document_id, row.interaction_id, row.reward)
 
@@ -274,6 +276,17 @@ def _taken(desk: Desk, sent: Sent, types: tuple[str, ...], link: Link, stamp: St
     row = desk.row(sent, types, link, stamp)
     key = "" if sent.historical else duplicates.key_of(row)
     return Taken(row, key, link.execution, link.shown, sent.historical)
+
+
+def _told(row: Interaction) -> Acted:
+    """The row as those who watch are told of it: without the client's own words."""
+    return Acted(
+        interaction_id=row.interaction_id, execution_id=row.execution_id,
+        retriever_id=row.retriever_id, document_id=row.document_id,
+        interaction_type=row.interaction_type, position=row.position, reward=row.reward,
+        user_id=row.user_id, purpose=row.purpose, teaches=row.teaches,
+        teaches_reason=row.teaches_reason,
+    )  # fmt: skip
 
 
 def _frame(accepted: Taken | RejectedInteraction) -> tuple[str, bytes]:

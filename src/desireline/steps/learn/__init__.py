@@ -1,6 +1,6 @@
 """Learn: closed executions and late rewards become lessons, lessons become weights."""
 
-from desireline.steps.learn.chronicle import Chronicle, Wanted
+from desireline.steps.learn.chronicle import Chronicle, Entry, Wanted
 from desireline.steps.learn.control import Control
 from desireline.steps.learn.decisions import Decisions
 from desireline.steps.learn.history import Ports
@@ -8,8 +8,9 @@ from desireline.steps.learn.learner import Learner
 from desireline.steps.learn.report import Report
 from desireline.steps.learn.sessions import Sessions
 from desireline.steps.learn.shadow import Side
+from desireline.steps.learn.traced import Traces
 
 __all__ = [
-    "Chronicle", "Control", "Decisions", "Learner", "Ports", "Report", "Sessions", "Side",
-    "Wanted",
+    "Chronicle", "Control", "Decisions", "Entry", "Learner", "Ports", "Report", "Sessions", "Side",
+    "Traces", "Wanted",
 ]  # fmt: skip

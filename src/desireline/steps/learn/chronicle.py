@@ -1,37 +1,29 @@
 """What learned over time: everyone's weights day by day, and what happened to a retriever.
 
-A day's belief is the fold of the lessons up to its end under the present configuration: exact,
-and as repeatable as the state itself. What happened comes from the audit trail, the versions of
-the retriever and the log. Knows ports, no HTTP.
+What was believed is `past`'s. What happened comes from the audit trail, the versions of the
+retriever and the log. Knows ports, no HTTP.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Protocol
 
 import msgspec
-import numpy as np
 
-from desireline.core import convergence, logistic, policy
+from desireline.core import convergence, policy
 from desireline.core.convergence import Belief
-from desireline.core.seeds import generator, seed_of
 from desireline.core.snapshot import Served
 from desireline.core.times import DAY_MS, from_row_time, parse_iso
 from desireline.errors import NotAvailable
 from desireline.ports import AuditTrail, Clock, RetrieverCatalog
 from desireline.steps.learn.history import History
-from desireline.steps.learn.lessons import folded, parts, stamp
+from desireline.steps.learn.past import Pasts
+from desireline.steps.learn.report import Weighed, weighed
 from desireline.types.catalog import AuditRecord
 from desireline.types.learning import Context
-from desireline.types.log import Lesson
 from desireline.types.retriever import Retriever
 
-MOST_LESSONS = 50_000
-KEPT_MS = 60_000
-DRAWS = 400
 LOGGED = 1000
 
 
@@ -47,8 +39,8 @@ class Catalog(Protocol):
         """All versions."""
 
 
-class Happening(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that happened to what is learned or served. `at_ms` is UTC."""
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that happened to what is learned or served. `at_ms` is UTC."""
 
     at_ms: int
     kind: str
@@ -65,39 +57,52 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 100
 
 
+class Changes(msgspec.Struct, frozen=True, kw_only=True):
+    """Everyone's weights at two moments (None: nothing was learned), and what lies in between."""
+
+    until_ms: int
+    then: Weighed | None
+    now: Weighed | None
+    lessons: int
+    interactions: int
+    happened: list[Entry]
+    warning: str
+
+
 class Chronicle:
     """Answers about the past of a retriever's learning."""
 
     def __init__(self, history: History, catalog: Catalog, clock: Clock) -> None:
         self.history, self.catalog, self.clock = history, catalog, clock
-        self._kept: dict[str, tuple[Any, list[tuple[int, Belief]]]] = {}
+        self._pasts = Pasts(history)
 
     async def days(self, served: Served, count: int) -> list[tuple[int, Belief]]:
         """(start of the day in ms, belief at its end), oldest first; today is until now.
 
-        Folded at most once a minute. Raises NotAvailable for more lessons than a report may fold.
+        Folded once, then only what is new. Raises NotAvailable for more lessons than a report may
+        fold.
         """
-        now_ms = self.clock()
-        retriever_id, minute = served.retriever.retriever_id, now_ms // KEPT_MS
-        asked = (minute, count, served.generation, served.snapshot_id, stamp(served))
-        kept = self._kept.get(retriever_id)
-        if kept is None or kept[0] != asked:
-            kept = (asked, await self._days(served, count, now_ms))
-            self._kept[retriever_id] = kept
-        return kept[1]
+        return await self._pasts.of(served).days(served, count, self.clock())
 
-    async def _days(self, served: Served, count: int, now_ms: int) -> list[tuple[int, Belief]]:
-        today = now_ms - now_ms % DAY_MS
-        starts = [today - DAY_MS * back for back in range(count - 1, -1, -1)]
-        lessons = await self.history.lessons(served)
-        if len(lessons) > MOST_LESSONS:
-            raise NotAvailable(
-                f"{len(lessons)} lessons are too many to fold for a report",
-                hint="read the drawn weights instead: GET …/signals/summary",
-            )
-        return await _believed(served, lessons, starts, now_ms)
+    async def changes(self, served: Served, since_ms: int, limit: int) -> Changes:
+        """What everyone's weights were at a moment and are now, and what happened in between.
 
-    async def happened(self, served: Served, wanted: Wanted) -> tuple[list[Happening], str]:
+        Raises NotAvailable for more lessons than a report may fold.
+        """
+        now_ms, searches = self.clock(), len(served.uris)
+        then = await self._pasts.of(served).at(served, since_ms)
+        nodes = (then.state.nodes.get("global"), served.state.nodes.get("global"))
+        before, after = (
+            policy.interactions(node, searches, now_ms, served.learning) for node in nodes
+        )
+        happened, warning = await self.happened(served, Wanted(since_ms=since_ms, limit=limit))
+        return Changes(
+            until_ms=now_ms, then=_known(then, since_ms), now=_known(served, now_ms),
+            lessons=served.state.n_lessons - then.state.n_lessons, interactions=after - before,
+            happened=happened, warning=warning,
+        )  # fmt: skip
+
+    async def happened(self, served: Served, wanted: Wanted) -> tuple[list[Entry], str]:
         """What happened, newest first; and what could not be told ("": nothing)."""
         await self.history.ports.intake.flushed()
         warning = ""
@@ -113,7 +118,7 @@ class Chronicle:
         chosen = [each for each in found if _is_wanted(each, wanted)]
         return sorted(chosen, key=lambda each: -each.at_ms)[: wanted.limit], warning
 
-    async def _noted(self, served: Served) -> list[Happening]:
+    async def _noted(self, served: Served) -> list[Entry]:
         retriever = served.retriever
         rows: list[AuditRecord] = []
         for subject in (retriever.retriever_id, f"retriever:{retriever.retriever_id}"):
@@ -127,7 +132,7 @@ class Chronicle:
         found = await self.catalog.retrievers.versions(retriever.namespace, retriever.retriever_id)
         return sorted(found, key=lambda each: each.version)
 
-    async def _resets(self, served: Served, wanted: Wanted) -> list[Happening]:
+    async def _resets(self, served: Served, wanted: Wanted) -> list[Entry]:
         rows = await self.history.ports.event_log.query(
             "resets", namespace=served.retriever.namespace,
             retriever_id=served.retriever.retriever_id, generation=served.generation,
@@ -135,11 +140,11 @@ class Chronicle:
             since_ms=wanted.since_ms, limit=wanted.limit,
         )  # fmt: skip
         return [
-            Happening(at_ms=from_row_time(row["occurred_at"]), kind="reset", user_id=row["user_id"])
+            Entry(at_ms=from_row_time(row["occurred_at"]), kind="reset", user_id=row["user_id"])
             for row in rows
         ]
 
-    async def _transitions(self, served: Served, wanted: Wanted) -> list[Happening]:
+    async def _transitions(self, served: Served, wanted: Wanted) -> list[Entry]:
         rows = await self.history.ports.event_log.query(
             "level_changes", namespace=served.retriever.namespace,
             retriever_id=served.retriever.retriever_id,
@@ -147,7 +152,7 @@ class Chronicle:
             since_ms=wanted.since_ms, before_ms=self.clock(), limit=wanted.limit,
         )  # fmt: skip
         return [
-            Happening(
+            Entry(
                 at_ms=from_row_time(row["occurred_at"]), kind="context_transition",
                 user_id=row["user_id"],
                 details={"from": row["before"], "to": row["after"],
@@ -156,7 +161,7 @@ class Chronicle:
             for row in rows
         ]  # fmt: skip
 
-    async def _shifts(self, served: Served, wanted: Wanted) -> list[Happening]:
+    async def _shifts(self, served: Served, wanted: Wanted) -> list[Entry]:
         """Days on which a mean weight of everyone's moved by more than 0.05."""
         count = max(2, (self.clock() - wanted.since_ms) // DAY_MS + 2)
         days = await self.days(served, int(count))
@@ -168,47 +173,16 @@ class Chronicle:
                     "feature_uri": served.uris[place], "from": before.mean[place],
                     "to": after.mean[place],
                 }  # fmt: skip
-                found.append(Happening(at_ms=end, kind="weight_shift", details=details))
+                found.append(Entry(at_ms=end, kind="weight_shift", details=details))
         return found
 
 
-async def _believed(
-    served: Served, lessons: list[Lesson], starts: Sequence[int], now_ms: int
-) -> list[tuple[int, Belief]]:
-    """The fold, stopped at the end of each day."""
-    state = msgspec.structs.replace(served, state=policy.State(), snapshot_id=0)
-    at, found = 0, []
-    moments = [from_row_time(lesson.occurred_at) for lesson in lessons]
-    for start in starts:
-        end = min(start + DAY_MS - 1, now_ms)
-        upto = at
-        while upto < len(lessons) and moments[upto] <= end:
-            upto += 1
-        for part in parts(lessons[at:upto]):
-            state = folded(state, part)
-            await asyncio.sleep(0)
-        found.append((start, _belief(state, end, upto - at)))
-        at = upto
-    return found
+def _known(served: Served, at_ms: int) -> Weighed | None:
+    found = weighed(served, Context(), "global", at_ms)
+    return None if found.weights.level == "prior" else found
 
 
-def _belief(served: Served, at_ms: int, lessons: int) -> Belief:
-    """Mean and spread of the posterior itself: nothing added or taken for exploration."""
-    plain = msgspec.structs.replace(
-        served.learning, exploration_bonus=1.0, exploration_decay=1.0, exploration_floor=0.0
-    )
-    ready = policy.ready(served.state.nodes, Context(), plain, len(served.uris), at_ms)
-    if ready.standing.level == "prior":
-        return Belief(lessons=lessons)
-    if ready.spread is not None:
-        ready = msgspec.structs.replace(ready, spread=ready.spread / logistic.DRAW_SCALE)
-    seed = seed_of(served.retriever.retriever_id, str(served.snapshot_id), "convergence")
-    draws = policy.draw_many(ready, generator(seed), DRAWS)
-    spread = tuple(np.std(draws, axis=0).tolist())
-    return Belief(policy.mean(ready).values, spread, lessons)
-
-
-def _is_wanted(found: Happening, wanted: Wanted) -> bool:
+def _is_wanted(found: Entry, wanted: Wanted) -> bool:
     return (
         found.at_ms >= wanted.since_ms
         and wanted.kind in ("", found.kind)
@@ -216,13 +190,13 @@ def _is_wanted(found: Happening, wanted: Wanted) -> bool:
     )
 
 
-def _noted_as(row: AuditRecord) -> Happening:
+def _noted_as(row: AuditRecord) -> Entry:
     details = {"by": row.by, "reason": row.reason, **row.details}
     user_id = str(details.pop("user_id", ""))
-    return Happening(at_ms=row.at_ms, kind=row.action, user_id=user_id, details=details)
+    return Entry(at_ms=row.at_ms, kind=row.action, user_id=user_id, details=details)
 
 
-def _changes(versions: list[Retriever]) -> list[Happening]:
+def _changes(versions: list[Retriever]) -> list[Entry]:
     """What updates of the retriever changed in how it learns."""
     found = []
     for before, after in pairwise(versions):
@@ -235,7 +209,7 @@ def _changes(versions: list[Retriever]) -> list[Happening]:
         elif set(changed) == {"rollout_pct"}:
             kind = "rollout_changed"
         details = {"version": after.version, "changed": changed}
-        found.append(Happening(at_ms=parse_iso(after.updated_at, "$"), kind=kind, details=details))
+        found.append(Entry(at_ms=parse_iso(after.updated_at, "$"), kind=kind, details=details))
     return found
 
 

@@ -10,12 +10,21 @@ from typing import Any
 
 import msgspec
 
+from desireline.core.contexts import context_of, segment_of
 from desireline.core.snapshot import Served
 from desireline.core.times import DAY_MS, from_row_time
 from desireline.steps.learn import shadow
 from desireline.steps.learn.history import Ports
 from desireline.steps.learn.shadow import Shadow
 from desireline.types.log import Execution
+
+
+class Labelled(msgspec.Struct, frozen=True, kw_only=True):
+    """A demographic level as executions show it; `segment` None: named under earlier features."""
+
+    context_key: str
+    segment: str | None
+    executions: int
 
 
 class Decisions:
@@ -46,6 +55,14 @@ class Decisions:
         """Rows of `levels_daily` about the last days, today included."""
         return await self._daily("levels_daily", served, days)
 
+    async def segments(self, served: Served, days: int) -> list[Labelled]:
+        """Demographic levels of the last days, today included, the most frequent first.
+
+        A key is a hash, so the name comes from the inputs of one execution that had it.
+        """
+        rows = await self._daily("segments", served, days)
+        return [_labelled(served, row) for row in rows]
+
     async def shadow(self, served: Served, for_ms: int) -> Shadow:
         """The report about the executions of the last `for_ms`."""
         await self._ports.intake.flushed()
@@ -59,6 +76,16 @@ class Decisions:
             question, **_whose(served), searches=served.uris,
             since_ms=now_ms - now_ms % DAY_MS - (days - 1) * DAY_MS, before_ms=now_ms,
         )  # fmt: skip
+
+
+def _labelled(served: Served, row: dict[str, Any]) -> Labelled:
+    inputs = msgspec.json.decode(row["inputs"] or "{}")
+    given = (served.learning, inputs, row["user_id"], row["session_id"], row["segment"])
+    is_same = context_of(*given).demographic == row["context_key"]
+    return Labelled(
+        context_key=row["context_key"], executions=row["executions"],
+        segment=segment_of(*given) if is_same else None,
+    )  # fmt: skip
 
 
 def _whose(served: Served) -> dict[str, str]:

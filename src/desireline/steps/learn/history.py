@@ -7,7 +7,6 @@ business.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 
 import msgspec
@@ -19,6 +18,7 @@ from desireline.errors import Unavailable
 from desireline.ports import (
     Clock,
     EventLog,
+    Feed,
     Intake,
     LearningCatalog,
     Live,
@@ -26,7 +26,14 @@ from desireline.ports import (
     RecentExecutions,
     Tombstones,
 )
-from desireline.steps.learn.lessons import blob_of, folded, frame, parts, stamp, state_in
+from desireline.steps.learn.lessons import (
+    blob_of,
+    folded_in_parts,
+    frame,
+    parts,
+    stamp,
+    state_in,
+)
 from desireline.steps.learn.sessions import Sessions
 from desireline.types.catalog import StateSnapshot
 from desireline.types.log import Lesson
@@ -48,6 +55,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     sessions: Sessions
     clock: Clock
     metrics: Metrics
+    feed: Feed
     node: str = ""
 
 
@@ -79,20 +87,28 @@ class History:
         """The state after a restart: newest snapshot of this configuration, lessons behind it."""
         retriever_id = served.retriever.retriever_id
         generation = await self.ports.catalog.generation(retriever_id)
-        snapshot = await self.ports.catalog.newest_snapshot(retriever_id)
         base = msgspec.structs.replace(served, generation=generation)
-        if snapshot is not None and snapshot.generation == generation:
-            state = state_in(snapshot.blob, base)
-            if state is not None:
-                base = msgspec.structs.replace(base, state=state, snapshot_id=snapshot.seq)
-                self._saved[retriever_id] = (generation, snapshot.seq, stamp(base))
-        return await _folded(base, await self.lessons(base, base.snapshot_id))
+        kept = await self.snapshot(base)
+        if kept is not None:
+            base = kept
+            self._saved[retriever_id] = (generation, base.snapshot_id, stamp(base))
+        return await folded_in_parts(base, await self.lessons(base, base.snapshot_id))
+
+    async def snapshot(self, served: Served) -> Served | None:
+        """The newest snapshot of the generation and configuration of `served`; None without any."""
+        snapshot = await self.ports.catalog.newest_snapshot(served.retriever.retriever_id)
+        if snapshot is None or snapshot.generation != served.generation:
+            return None
+        state = state_in(snapshot.blob, served)
+        if state is None:
+            return None
+        return msgspec.structs.replace(served, state=state, snapshot_id=snapshot.seq)
 
     async def refolded(self, served: Served) -> Served:
         """All lessons of the generation folded again, under the present configuration."""
         await self.ports.catalog.delete_snapshots(served.retriever.retriever_id)
         fresh = msgspec.structs.replace(served, state=policy.State(), snapshot_id=0)
-        return await _folded(fresh, await self.lessons(fresh))
+        return await folded_in_parts(fresh, await self.lessons(fresh))
 
     async def rewritten(self, served: Served, lessons: list[Lesson]) -> Served:
         """These lessons as a new generation, which is the present one when this returns."""
@@ -110,7 +126,7 @@ class History:
             served, state=policy.State(), generation=generation, snapshot_id=0
         )
         await self.lessons(fresh, rows[-1].seq if rows else 0)  # everything is in the log
-        learned = await _folded(fresh, rows)
+        learned = await folded_in_parts(fresh, rows)
         await self.ports.catalog.start_generation(retriever_id, generation)
         logger.info(
             "unlearned", retriever_id=retriever_id, generation=generation, lessons=len(rows)
@@ -149,11 +165,3 @@ class History:
                 )
             )
             self._saved[retriever_id] = mark
-
-
-async def _folded(served: Served, rows: list[Lesson]) -> Served:
-    """A long fold, in pieces: others run in between."""
-    for part in parts(rows):
-        served = folded(served, part)
-        await asyncio.sleep(0)
-    return served

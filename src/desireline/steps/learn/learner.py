@@ -27,6 +27,7 @@ from desireline.steps.learn.lessons import (
     row_of,
     without,
 )
+from desireline.steps.learn.telling import moved, told_of
 from desireline.types.learning import Taught
 from desireline.types.log import NO_ID, Lesson
 
@@ -139,7 +140,7 @@ class Learner:
     def _lesson_of(self, execution: RecentExecution, kind: str, taught: Taught) -> Waiting:
         return Waiting(
             execution.retriever_id, execution.namespace, kind, self.ports.clock(),
-            execution.execution_id, execution.context_keys, taught,
+            execution.execution_id, execution.context_keys, taught, execution.purpose,
         )  # fmt: skip
 
     def _teach_waiting(self) -> None:
@@ -172,20 +173,31 @@ class Learner:
     async def _fold(self) -> None:
         """Fold what was appended, once it is on disk; each retriever is swapped once."""
         appended, self._unfolded = self._unfolded, []
-        rows: dict[str, list[Lesson]] = defaultdict(list)
+        rows: dict[str, list[Appended]] = defaultdict(list)
         for each in appended:
             try:
                 await self.ports.intake.synced(each.ticket)
             except StorageFull:
                 self._waiting.append(each.waiting)
             else:
-                rows[each.row.retriever_id].append(each.row)
+                rows[each.row.retriever_id].append(each)
                 self.ports.metrics.count("lessons", kind=each.row.kind)
         for retriever_id, ordered in rows.items():
             served = self.ports.live.by_id(retriever_id)
             if served is not None:
-                ordered.sort(key=lambda row: row.seq)
-                self.ports.live.replace(folded(served, ordered))
+                ordered.sort(key=lambda each: each.row.seq)
+                served = folded(served, [each.row for each in ordered])
+                self.ports.live.replace(served)
+                self._tell(served, ordered)
+
+    def _tell(self, served: Served, ordered: list[Appended]) -> None:
+        """What was folded, and that everyone's weights moved."""
+        namespace, tell = served.retriever.namespace, self.ports.feed.tell
+        for each in ordered:
+            tell(namespace, "lesson", told_of(each.row, each.waiting.taught))
+        if served.uris:
+            purposes = [each.row.purpose for each in ordered]
+            tell(namespace, "weights", moved(served, purposes, self.ports.clock()))
 
     # Deletion, restart, new configuration.
 

@@ -5,6 +5,7 @@ Pure: knows `core.policy` and the row shape, no ports.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Collection, Iterator
 
@@ -31,6 +32,7 @@ class Waiting(msgspec.Struct, frozen=True):
     execution_id: str
     context_keys: tuple[str, ...]
     taught: Taught
+    purpose: str = "traffic"
 
 
 def row_of(waiting: Waiting, generation: int, seq: int, node: str) -> Lesson:
@@ -41,7 +43,7 @@ def row_of(waiting: Waiting, generation: int, seq: int, node: str) -> Lesson:
         seq=seq, user_id=waiting.taught.user_id, session_id=waiting.taught.session_id,
         retriever_id=waiting.retriever_id, generation=generation, kind=waiting.kind,
         execution_id=waiting.execution_id, context_keys=waiting.context_keys,
-        payload=_encode(waiting.taught).decode(),
+        purpose=waiting.purpose, payload=_encode(waiting.taught).decode(),
     )  # fmt: skip
 
 
@@ -65,9 +67,17 @@ def folded(served: Served, rows: list[Lesson]) -> Served:
 
 
 def parts(rows: list[Lesson], most: int = FOLDED_AT_ONCE) -> Iterator[list[Lesson]]:
-    """The rows in pieces, so that a long fold can let others run in between."""
+    """The rows in pieces."""
     for start in range(0, len(rows), most):
         yield rows[start : start + most]
+
+
+async def folded_in_parts(served: Served, rows: list[Lesson], most: int = FOLDED_AT_ONCE) -> Served:
+    """As `folded`, in pieces: others run in between."""
+    for part in parts(rows, most):
+        served = folded(served, part)
+        await asyncio.sleep(0)
+    return served
 
 
 def interactions_of(lesson: Lesson) -> set[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from desireline.core import policy, rollout
 from desireline.core.contexts import context_of, subject_of
-from desireline.core.seeds import generator, seed_of
+from desireline.core.seeds import seed_of
 from desireline.core.snapshot import Served
 from desireline.ports import RecentExecution, RecentExecutions
 from desireline.steps.serve.request import Choice, Request
@@ -68,7 +68,7 @@ class Decider:
         retriever_id, draws = served.retriever.retriever_id, kept.draws
         if draws is None and weights.level != "prior":
             ready = policy.ready(served.state.nodes, context, config, len(served.uris), now_ms)
-            draws = policy.draw_with_others(ready, generator(kept.draw_seed), DRAWS)[1]
+            draws = policy.draw_with_others(ready, kept.draw_seed, DRAWS)[1]
         learned = kept.variant == "learned"
         subject = request.user_id or request.session_id or kept.execution_id
         decision = Decision(
@@ -93,7 +93,7 @@ class Decider:
         ready = policy.ready(nodes, context, config, count, now_ms, session)
         # One search has the weight 1 whatever is drawn: one draw says all.
         others = DRAWS if count > 1 else 1
-        weights, draws = policy.draw_with_others(ready, generator(seed), others)
+        weights, draws = policy.draw_with_others(ready, seed, others)
         kept = None if weights.level == "prior" else draws
         return _Draw(weights, kept, seed, served.snapshot_id)
 

@@ -18,6 +18,7 @@ from desireline.steps.serve.decide import Decider
 from desireline.steps.serve.ports import Ports, milliseconds
 from desireline.steps.serve.progress import Steps, drained
 from desireline.steps.serve.request import Answer, Choice, Degraded, Request
+from desireline.steps.serve.telling import told
 from desireline.steps.serve.timings import Timings
 from desireline.steps.serve.working import Asked, Work, limits_of
 
@@ -95,6 +96,8 @@ class Serve:
         ticket = self._append(answer, frames)
         if ranked is not None:
             self.ports.recent.add(record.remembered(answer, ranked, ticket))
+        if ticket is not None:
+            self.ports.feed.tell(answer.request.namespace, "execution", told(answer))
 
     def _log_page(self, answer: Answer, ranked: rank.Ranked, kept: RecentExecution) -> None:
         """What a further page shows for the first time belongs to its execution."""

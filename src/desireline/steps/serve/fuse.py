@@ -27,6 +27,7 @@ from desireline.steps.serve import rank, record
 from desireline.steps.serve.execute import Serve, limits_of, milliseconds
 from desireline.steps.serve.filling import Filling
 from desireline.steps.serve.request import Answer, Degraded, Request, Retrieved
+from desireline.steps.serve.telling import told
 from desireline.types.log import Impression
 from desireline.types.retriever import Document, Hit, Run, Search
 
@@ -101,6 +102,7 @@ class Foreign:
         ticket = ports.intake.append(frames)
         await ports.intake.synced(ticket)
         ports.recent.add(_remembered(answer, shown, ticket))
+        ports.feed.tell(request.namespace, "execution", told(answer))
         ports.metrics.count("executions", variant="none", status=answer.status)
         return Logged(execution_id, future=future)
 

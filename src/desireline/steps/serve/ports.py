@@ -10,7 +10,16 @@ import msgspec
 
 from desireline.core.pseudonyms import KnownAs, as_sent
 from desireline.core.snapshot import Served
-from desireline.ports import Clock, Intake, Live, Metrics, RecentExecutions, SearchIndex, Usage
+from desireline.ports import (
+    Clock,
+    Feed,
+    Intake,
+    Live,
+    Metrics,
+    RecentExecutions,
+    SearchIndex,
+    Usage,
+)
 
 
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +34,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     mint: Callable[[], str]
     metrics: Metrics
     usage: Usage
+    feed: Feed
     node: str = ""
     known_as: KnownAs = as_sent
 

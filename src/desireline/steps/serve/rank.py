@@ -5,12 +5,12 @@ Knows fusion, the exploration swap and propensities (all formulas in `core`); kn
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from desireline.core import fusion, propensity, rollout
 from desireline.core.recipe import SearchStage
@@ -137,22 +137,31 @@ def propensities(ranked: Ranked, choice: Choice | None, depth: int, share: float
     if choice is None or not choice.served or choice.draws is None or ranked.learned is None:
         return [1.0] * depth
     own = ranked.learned
+    if own.norm.shape[1] == 1:
+        return _mixed(_of_one(depth, ranked.explored_at), len(own.ids), share)
     order, at = np.arange(len(own.ids)), ranked.explored_at
     if at >= 0:
         order[[at, at + 1]] = order[[at + 1, at]]
-    # Of one search the order never changes, and equals stand in it by id already.
-    ties = partial(fusion.id_order, own.ids) if own.norm.shape[1] > 1 else None
+    ties = partial(fusion.id_order, own.ids)
     near = propensity.near_propensities(own.norm, choice.draws, order[:depth], ties)
-    return _mixed(near, len(own.ids), share)
+    return _mixed(near.T.tolist(), len(own.ids), share)
 
 
-def _mixed(near: npt.NDArray[np.float64], count: int, share: float) -> list[float]:
+def _of_one(depth: int, swapped: int) -> list[tuple[float, float, float]]:
+    """Of one search the order never changes: each document is at its rank, save a swapped pair."""
+    sure = [(0.0, 1.0, 0.0)] * depth
+    if 0 <= swapped < depth:
+        sure[swapped : swapped + 2] = [(0.0, 0.0, 1.0), (1.0, 0.0, 0.0)][: depth - swapped]
+    return sure
+
+
+def _mixed(near: Sequence[Sequence[float]], count: int, share: float) -> list[float]:
     """Without a swap at its own rank; with one, from the neighbouring rank.
 
-    `near` (3, k): how probable the k documents are one rank above, at, and below their own.
+    `near` (k, 3): how probable the k documents are one rank above, at, and below their own.
     """
     once = share / max(1, count - 1)
     return [
         at + once * ((before - at) * (rank > 0) + (after - at) * (rank < count - 1))
-        for rank, (before, at, after) in enumerate(near.T.tolist())
+        for rank, (before, at, after) in enumerate(near)
     ]

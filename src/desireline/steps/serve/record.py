@@ -19,7 +19,7 @@ from desireline.core.times import row_time
 from desireline.ports import RecentExecution, Shown, Ticket
 from desireline.steps.serve.rank import Ranked
 from desireline.steps.serve.request import Answer, Choice
-from desireline.types.log import Execution, Impression
+from desireline.types.log import COUNTED, Execution, Impression
 
 KEPT = 100
 _encode = msgspec.json.Encoder().encode
@@ -167,9 +167,7 @@ def remembered(answer: Answer, ranked: Ranked, ticket: Ticket | None) -> RecentE
     """What memory keeps for receipts, pins and closing; without a ticket it was not logged."""
     request, choice, config = answer.request, answer.choice, answer.served.learning
     shown = shown_of(answer, ranked)
-    teaches = (
-        ticket is not None and choice is not None and request.purpose in ("traffic", "simulation")
-    )
+    teaches = ticket is not None and choice is not None and request.purpose in COUNTED
     return RecentExecution(
         execution_id=answer.execution_id, namespace=request.namespace,
         retriever_id=answer.served.retriever.retriever_id, at_ms=answer.at_ms,

@@ -1,14 +1,22 @@
 // What is believed about the weights: for everyone, for each segment, for one user.
 import { useState } from "preact/hooks";
 import { read, retrieverPath } from "../../api/client";
-import { isUnknown, type Retriever, type Summary, type UserWeights, type Weights } from "../../api/types";
+import type { Exploration } from "../../api/learning";
+import { isUnknown, type Retriever, type UserWeights, type Weights } from "../../api/types";
 import { count, interval, percent } from "../../format";
 import { inputsOf, type Search } from "../../searches";
-import { useAsked } from "../../state/asking";
+import { useFresh } from "../../state/fresh";
 import { ShareBar } from "../../ui/bars";
 import { Explain } from "../../ui/explain";
-import { Badge, Card, Problem, SearchName, Waiting } from "../../ui/parts";
+import { Card, Problem, SearchName } from "../../ui/parts";
+import { Simulated } from "../../ui/simulated";
 import { LEVELS } from "../../words";
+import { Exploring, Segments } from "./segments";
+
+/** Servers before it was added leave it out. */
+interface Explored {
+  exploration?: Exploration | null;
+}
 
 interface Row {
   search: Search;
@@ -43,7 +51,7 @@ function WeightRows({ rows, n, whose, unknown = false }: { rows: Row[]; n: strin
   );
 }
 
-export function Everyone({ weights, searches }: { weights: Weights; searches: Search[] }) {
+export function Everyone({ weights, searches }: { weights: Weights & Explored; searches: Search[] }) {
   const unknown = isUnknown(weights);
   const rows = searches.flatMap((search) => {
     const found = weights.feature_weights[search.uri];
@@ -54,49 +62,8 @@ export function Everyone({ weights, searches }: { weights: Weights; searches: Se
   return (
     <>
       <WeightRows rows={rows} n={`${count(n)} interactions`} whose="for everyone" unknown={unknown} />
+      {!unknown && weights.exploration && <p class="note"><Exploring exploration={weights.exploration} /></p>}
       {unknown && <p class="note">{searches.length < 2 ? "One search alone: there is nothing to weigh." : "Equal weights stand here until somebody clicks; searches are served in the static order meanwhile."}</p>}
-    </>
-  );
-}
-
-export function Segments({ retriever, searches }: { retriever: Retriever; searches: Search[] }) {
-  const name = retriever.retriever_name;
-  const { data, error } = useAsked(`segments ${name}`, (signal) => read<Summary>(`/v1/analytics/retrievers/${encodeURIComponent(name)}/signals/summary?days=30`, signal), 15_000);
-  if (error) return <Problem error={error} />;
-  if (!data) return <Waiting />;
-  const sums = new Map<string, { n: number; weights: Record<string, number> }>();
-  for (const each of data.days) {
-    for (const [segment, { executions, weights }] of Object.entries(each.by_segment)) {
-      const sum = sums.get(segment) ?? { n: 0, weights: {} };
-      for (const [uri, weight] of Object.entries(weights)) sum.weights[uri] = (sum.weights[uri] ?? 0) + weight * executions;
-      sum.n += executions;
-      sums.set(segment, sum);
-    }
-  }
-  if (!sums.size) {
-    return <p class="note">No search of the last 30 days came with a segment. Name one in <code>demographic_features</code> of the learning configuration, such as <code>INPUT.user_segment</code>, and send it with each search.</p>;
-  }
-  const largest = [...sums].sort(([, a], [, b]) => b.n - a.n).slice(0, 12);
-  return (
-    <>
-      <p class="note">Mean of the weights that were drawn for searches of each segment, 30 days.{sums.size > largest.length && ` The ${largest.length} largest of ${sums.size}.`}</p>
-      <ul class="segments">
-        {largest.map(([segment, { n, weights }]) => (
-          <li key={segment}>
-            <h3 class="break">{segment} <Explain plain facts={{ title: `Segment ${segment.slice(0, 60)}`, sentence: "Searches that came with this segment and drew weights in the last 30 days.", unit: "executions", n: "30 days", words: ["segment", "execution"] }}><span class="soft">{count(n)} searches</span></Explain></h3>
-            {searches.map((search) => {
-              const value = (weights[search.uri] ?? 0) / n;
-              return (
-                <div class="mini" key={search.uri}>
-                  <Badge search={search} />
-                  <ShareBar search={search} value={value} />
-                  <Explain facts={{ title: `${search.label} for ${segment.slice(0, 60)}`, sentence: `On average ${percent(value)} of the score came from this search.`, unit: "share of the score", n: `${count(n)} executions`, interval: "not told for segments", words: ["segment", "weights"] }}>{percent(value)}</Explain>
-                </div>
-              );
-            })}
-          </li>
-        ))}
-      </ul>
     </>
   );
 }
@@ -105,10 +72,11 @@ export function OneUser({ retriever, searches }: { retriever: Retriever; searche
   const [asked, setAsked] = useState<{ user: string; inputs: Record<string, string> } | null>(null);
   const inputs = inputsOf(retriever);
   const name = retriever.retriever_name;
-  const { data, error, again } = useAsked(
+  const { data, error, again } = useFresh(
     asked ? `user ${name} ${JSON.stringify(asked)}` : "",
-    (signal) => read<UserWeights>(retrieverPath(name, `/learned-fusion/weights/${encodeURIComponent(asked!.user)}?${new URLSearchParams(asked!.inputs)}`), signal),
-    5000,
+    (signal) => read<UserWeights & Explored>(retrieverPath(name, `/learned-fusion/weights/${encodeURIComponent(asked!.user)}?${new URLSearchParams(asked!.inputs)}`), signal),
+    ["weights"],
+    (each) => each.retriever_id === retriever.retriever_id,
   );
   const submit = (event: Event) => {
     event.preventDefault();
@@ -137,20 +105,22 @@ export function OneUser({ retriever, searches }: { retriever: Retriever; searche
             whose={`for ${data.user_id.slice(0, 40)}`}
             rows={searches.map((search) => ({ search, value: data.mean_weights[search.uri] ?? 0, low: data.intervals?.[search.uri]?.[0], high: data.intervals?.[search.uri]?.[1] }))}
           />
+          {data.exploration && <p class="note"><Exploring exploration={data.exploration} /></p>}
         </>
       )}
     </>
   );
 }
 
-export function Believed({ retriever, weights, searches }: { retriever: Retriever; weights: Weights; searches: Search[] }) {
+export function Believed({ retriever, weights, searches, simulated }: { retriever: Retriever; weights: Weights; searches: Search[]; simulated: number }) {
   const [whose, setWhose] = useState("everyone");
   return (
-    <Card title="Weights" aside={
+    <Card title="Weights" aside={<>
+      <Simulated searches={simulated} />
       <div class="tabs" role="group" aria-label="Whose weights">
         {["everyone", "segments", "one user"].map((each) => <button key={each} type="button" class="quiet" aria-pressed={whose === each} onClick={() => setWhose(each)}>{each}</button>)}
       </div>
-    }>
+    </>}>
       {whose === "everyone" && <Everyone weights={weights} searches={searches} />}
       {whose === "segments" && <Segments retriever={retriever} searches={searches} />}
       {whose === "one user" && <OneUser retriever={retriever} searches={searches} />}

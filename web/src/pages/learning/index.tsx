@@ -3,19 +3,24 @@ import { useEffect, useState } from "preact/hooks";
 import { read, retrieverPath } from "../../api/client";
 import { isUnknown, type Happening, type Retriever, type Stats, type Weights } from "../../api/types";
 import { curl } from "../../examples";
-import { ago, count, moment, percent } from "../../format";
+import { ago, count, counted, moment, percent } from "../../format";
 import { go, type Place } from "../../router";
 import { fusingStage, searchesOf, type Search } from "../../searches";
 import { useAsked } from "../../state/asking";
 import { chosen, remember, useCatalogue, type Catalogue } from "../../state/catalogue";
+import { useFresh } from "../../state/fresh";
 import { Densities } from "../../ui/density";
 import { Card, Empty, Problem, Stat, Table, Waiting } from "../../ui/parts";
 import { RetrieverPicker } from "../../ui/picker";
+import { Simulated } from "../../ui/simulated";
 import { titled } from "../../ui/title";
-import { HAPPENINGS } from "../../words";
+import { HAPPENINGS, WHOSE } from "../../words";
 import { NothingYet } from "../first";
 import { Believed } from "./believed";
+import { Better } from "./better";
+import { Changes } from "./changes";
 import { RouteCard } from "./route";
+import { taughtBy, useSimulations } from "./simulations";
 
 export function LearningPage({ place }: { place: Place }) {
   const { data, error, again } = useCatalogue(15_000);
@@ -33,7 +38,7 @@ function Learning({ retriever, catalogue }: { retriever: Retriever; catalogue: C
   const name = retriever.retriever_name;
   const searches = searchesOf(retriever, catalogue.collections);
   const learns = retriever.fusion === "learned";
-  const found = useAsked(
+  const found = useFresh(
     learns ? `learned ${name}` : "",
     async (signal) => {
       const [weights, stats] = await Promise.all([
@@ -42,8 +47,11 @@ function Learning({ retriever, catalogue }: { retriever: Retriever; catalogue: C
       ]);
       return { weights, stats };
     },
-    3000,
+    ["weights"],
+    (each) => each.retriever_id === retriever.retriever_id,
   );
+  const simulations = useSimulations(retriever);
+  const simulated = taughtBy(simulations, retriever);
   useEffect(() => remember(retriever), [retriever]);
   useEffect(() => titled(name, "Learning"), [name]);
   return (
@@ -57,13 +65,21 @@ function Learning({ retriever, catalogue }: { retriever: Retriever; catalogue: C
       {found.data && (
         <>
           <Numbers stats={found.data.stats} weights={found.data.weights} />
+          {simulated > 0 && <p class="note"><Simulated searches={simulated} /> Simulated users made {counted(simulated, "search", "searches")} here: what they clicked is in these numbers and in all that follows, and is not told apart from what people clicked.</p>}
+          <Better retriever={retriever} weights={found.data.weights} searches={searches} simulations={simulations} />
           <div class="halves">
-            <Believed retriever={retriever} weights={found.data.weights} searches={searches} />
-            <Shapes weights={found.data.weights} searches={searches} />
+            <Believed retriever={retriever} weights={found.data.weights} searches={searches} simulated={simulated} />
+            <Shapes weights={found.data.weights} searches={searches} simulated={simulated} />
           </div>
-          <RouteCard name={name} searches={searches} />
-          <Happenings name={name} />
         </>
+      )}
+      {learns && !found.error && (
+        // Asked for at once with what stands above, and seen with it.
+        <div class={found.data ? "rest" : "rest unseen"}>
+          <Changes retriever={retriever} searches={searches} simulated={simulated} />
+          <RouteCard name={name} searches={searches} simulated={simulated} />
+          <Happenings name={name} simulated={simulated} />
+        </div>
       )}
     </>
   );
@@ -99,7 +115,7 @@ function Numbers({ stats, weights }: { stats: Stats; weights: Weights }) {
   );
 }
 
-function Shapes({ weights, searches }: { weights: Weights; searches: Search[] }) {
+function Shapes({ weights, searches, simulated }: { weights: Weights; searches: Search[]; simulated: number }) {
   const beta = Object.values(weights.feature_weights).some((each) => each.alpha > 0);
   if (isUnknown(weights)) {
     return (
@@ -109,11 +125,11 @@ function Shapes({ weights, searches }: { weights: Weights; searches: Search[] })
     );
   }
   return (
-    <Card title="How sure">
+    <Card title="How sure" aside={<Simulated searches={simulated} />}>
       <p class="note lead">
         {beta
-          ? "For each search, how likely each engagement rate is: a Beta density. Weights are drawn from these and made to add up to 100 %."
-          : "For each search, where its weight may lie: a normal shape through the mean and the 95 % interval."}
+          ? "For each search, how likely each engagement rate is: a Beta density. Weights are drawn from these and made to add up to 100 %. It is surer of itself than it should be: what is shown follows the weights, and the counts know nothing of it."
+          : "For each search, where its best weight is believed to lie: a normal shape through the mean and the 95 % interval. Searches draw their weights from a range around the same mean, which exploration makes narrower or wider."}
         {" "}Narrow and tall is sure, wide and flat is not. Heights are compressed by a square root.
       </p>
       <Densities searches={searches} weights={weights.feature_weights} label={`Shape of what is believed about each weight: ${searches.map((search) => `${search.label} around ${percent(weights.feature_weights[search.uri]?.weight ?? 0)}`).join(", ")}`} />
@@ -124,7 +140,7 @@ function Shapes({ weights, searches }: { weights: Weights; searches: Search[] })
 
 const MOST = 200;
 
-function Happenings({ name }: { name: string }) {
+function Happenings({ name, simulated }: { name: string; simulated: number }) {
   const [kind, setKind] = useState("");
   const { data, error, again } = useAsked(
     `activity ${name} ${kind}`,
@@ -132,7 +148,8 @@ function Happenings({ name }: { name: string }) {
     10_000,
   );
   return (
-    <Card title="What happened" aside={
+    <Card title="What happened" aside={<>
+      {data && data.events.length > 0 && <Simulated searches={simulated} />}
       <label class="field inline">
         <span>Only</span>
         <select value={kind} onChange={(event) => setKind(event.currentTarget.value)}>
@@ -140,7 +157,7 @@ function Happenings({ name }: { name: string }) {
           {Object.entries(HAPPENINGS).map(([value, words]) => <option key={value} value={value}>{words}</option>)}
         </select>
       </label>
-    }>
+    </>}>
       {error && <Problem error={error} again={again} />}
       {!data && !error && <Waiting />}
       {data?.warning && <p class="problem soft-warn">{data.warning}</p>}
@@ -163,8 +180,10 @@ function Happenings({ name }: { name: string }) {
   );
 }
 
+const whose = (level: string): string => WHOSE[level] ?? level;
+
 function detail({ details }: Happening): string {
-  if (typeof details["from"] === "string" && typeof details["to"] === "string") return `from ${details["from"]} to ${details["to"]}`;
+  if (typeof details["from"] === "string" && typeof details["to"] === "string") return `weights: ${whose(details["from"])} before, ${whose(details["to"])} now`;
   const shown = Object.entries(details).filter(([name, value]) => name !== "context_key" && value !== null && value !== "");
   return shown.map(([name, value]) => `${name.replace(/_/g, " ")} ${typeof value === "object" ? JSON.stringify(value) : String(value)}`).join(", ") || "–";
 }

@@ -3,17 +3,20 @@ import { useState } from "preact/hooks";
 import { read, retrieverPath } from "../../api/client";
 import type { Convergence, Drawn } from "../../api/types";
 import { FIRST } from "../../examples";
-import { count } from "../../format";
+import { counted } from "../../format";
 import type { Search } from "../../searches";
 import { useAsked } from "../../state/asking";
 import { Curve } from "../../ui/curve";
 import { Explain } from "../../ui/explain";
 import { Card, Empty, Problem, Table, Waiting } from "../../ui/parts";
-import { byDay, byDraw, rowsOf } from "./curves";
+import { Simulated } from "../../ui/simulated";
+import { inOrder, shares } from "../../ui/scale";
+import { byDay, byDraw, ofUsers, rowsOf } from "./curves";
 
-const DRAWS = 800;
+/** As many as the server gives at once. */
+const DRAWS = 1000;
 
-export function RouteCard({ name, searches }: { name: string; searches: Search[] }) {
+export function RouteCard({ name, searches, simulated }: { name: string; searches: Search[]; simulated: number }) {
   const days = useAsked(`days ${name}`, (signal) => read<Convergence>(retrieverPath(name, "/learned-fusion/convergence?days=30"), signal), 15_000);
   const draws = useAsked(`draws ${name}`, (signal) => read<Drawn[]>(`/v1/analytics/retrievers/${encodeURIComponent(name)}/signals?limit=${DRAWS}&hours=720`, signal), 15_000);
   const [wanted, setWanted] = useState<"days" | "draws" | null>(null);
@@ -21,7 +24,8 @@ export function RouteCard({ name, searches }: { name: string; searches: Search[]
   if (error) return <Card title="Route of the weights"><Problem error={error} again={days.again} /></Card>;
   if (!days.data || !draws.data) return <Card title="Route of the weights"><Waiting lines={5} /></Card>;
   const daily = byDay(days.data, searches);
-  const single = byDraw(draws.data, searches);
+  const drawn = ofUsers(draws.data);
+  const single = byDraw(drawn, searches);
   const way = wanted ?? (daily.places.length > 2 || single.places.length < 3 ? "days" : "draws");
   const route = way === "days" ? daily : single;
   if (!single.places.length && !daily.places.length) {
@@ -34,6 +38,7 @@ export function RouteCard({ name, searches }: { name: string; searches: Search[]
   return (
     <Card title="Route of the weights" aside={
       <>
+        <Simulated searches={simulated} />
         <Settled found={days.data} searches={searches} />
         <div class="tabs" role="group" aria-label="One point for each">
           <button type="button" class="quiet" aria-pressed={way === "days"} onClick={() => setWanted("days")}>by day</button>
@@ -47,10 +52,11 @@ export function RouteCard({ name, searches }: { name: string; searches: Search[]
         <>
           <Curve
             lines={route.lines}
-            places={route.places}
+            axis={inOrder(route.places)}
+            scale={shares(route.lines.flatMap((line) => line.points))}
             captions={route.captions}
             label={way === "days" ? "Everyone's weights day by day with 95 % bands" : "Weights drawn for single searches, in order, with bands that hold 80 % of them"}
-            unit={way === "days" ? `Everyone's weights at the end of each day, ${daily.places.length === 1 ? "one day so far" : `${daily.places.length} days`}; the band is the 95 % interval. Last:` : `Weights drawn for the last ${count(Math.min(DRAWS, draws.data.length))} searches of all users, tests and evaluations too; the band holds 80 of 100 draws. Last:`}
+            unit={way === "days" ? `Everyone's weights at the end of each day, ${daily.places.length === 1 ? "one day so far" : `${daily.places.length} days`}; the band is the 95 % interval. Last:` : `Weights drawn for the last ${counted(drawn.length, "search", "searches")} of ${simulated ? "users, simulated users" : "users"} and tests of every segment, without those that only measured; the band holds 80 of 100 draws. Last:`}
           />
           <details class="fold">
             <summary>The same as a table</summary>
@@ -61,7 +67,7 @@ export function RouteCard({ name, searches }: { name: string; searches: Search[]
               most={40}
               columns={[
                 { head: way === "days" ? "day" : "draws", cell: (row) => row.caption, wide: true },
-                ...route.lines.map(({ search }, n) => ({ head: `${search.letter} ${search.label}`, numeric: true, cell: (row: { cells: string[] }) => row.cells[n] ?? "" })),
+                ...route.lines.map((line, n) => ({ head: line.name, numeric: true, facts: { title: `Weight: ${line.name}`, sentence: way === "days" ? "Everyone's weight at the end of the day, with its 95 % interval." : "The mean weight of these draws, and the range that holds 80 of 100 of them.", unit: "share of the score; all together 100 %", n: way === "days" ? "everything learned until then" : "the draws of the row", interval: way === "days" ? "in brackets" : "in brackets: of 80 of 100 draws", words: ["weights"] }, cell: (row: { cells: string[] }) => row.cells[n] ?? "" })),
               ]}
             />
           </details>

@@ -6,11 +6,13 @@ import { go, type Place } from "../../router";
 import { inputsOf, searchesOf } from "../../searches";
 import { chosen, remember, useCatalogue, type Catalogue } from "../../state/catalogue";
 import { Explain } from "../../ui/explain";
+import { Simulated } from "../../ui/simulated";
 import { titled } from "../../ui/title";
 import { Badge, Empty, Problem, Waiting } from "../../ui/parts";
 import { RetrieverPicker } from "../../ui/picker";
 import { FIRST } from "../../examples";
 import { NothingYet } from "../first";
+import { useTaught } from "../learning/simulations";
 import { patternOf } from "./highlight";
 import { Result } from "./result";
 import { keyOf, useRun, type Question } from "./run";
@@ -42,6 +44,7 @@ function asked(retriever: Retriever, params: URLSearchParams): Question | null {
 function Searching({ retriever, catalogue, params }: { retriever: Retriever; catalogue: Catalogue; params: URLSearchParams }) {
   const question = asked(retriever, params);
   const run = useRun(question);
+  const simulated = useTaught(retriever);
   const searches = searchesOf(retriever, catalogue.collections);
   useEffect(() => remember(retriever), [retriever]);
   useEffect(() => titled(question ? question.query : "", "Search"), [question?.query]);
@@ -59,6 +62,7 @@ function Searching({ retriever, catalogue, params }: { retriever: Retriever; cat
             <p class="summary" role="status">
               {run.answer.documents.length === 0 ? "No document was found" : <Explain facts={{ title: "Documents", sentence: "The list that was made, shown and logged as one execution; clicks refer to it.", unit: "documents", n: "1 execution", words: ["execution", "impression"] }}>{counted(run.answer.documents.length, "document")}</Explain>}
               {run.answer.documents.length > 0 && <span>for “{run.question.query.slice(0, 80)}{run.question.query.length > 80 ? "…" : ""}”</span>}
+              {run.answer.learned_fusion_context?.served && <Simulated searches={simulated} />}
               {!run.question.teaches && <span class="tag">teaches nothing</span>}
               <span class="legend">{searches.map((search) => <span key={search.uri}><Badge search={search} /> {search.label}</span>)}</span>
             </p>
@@ -82,7 +86,7 @@ function Searching({ retriever, catalogue, params }: { retriever: Retriever; cat
               </ol>
             )}
           </section>
-          <Why question={run.question} execution={run.answer} searches={searches} fusion={retriever.fusion ?? ""} />
+          <Why question={run.question} execution={run.answer} searches={searches} fusion={retriever.fusion ?? ""} simulated={simulated} />
         </div>
       )}
     </>

@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { call, Refused, send } from "../../api/client";
 import type { Contribution, Document, Execution, Interaction } from "../../api/types";
 import { shortened, signed } from "../../format";
+import { hrefOf } from "../../router";
 import type { Search } from "../../searches";
 import { StackedBar } from "../../ui/bars";
 import { Explain } from "../../ui/explain";
@@ -50,12 +51,12 @@ export function Result({ document, execution, searches, pattern, most, again }: 
   return (
     <li class={open ? "result open" : "result"}>
       <div class="line">
-        <Explain plain facts={{ title: `Place ${document.position + 1}`, sentence: `Position ${document.position} in the log, where counting starts at 0.`, words: ["position"] }}>
+        <Explain plain facts={{ title: `Place ${document.position + 1}`, sentence: `Position ${document.position} in the log, where counting starts at 0.`, unit: "places", n: "1 execution", words: ["position"] }}>
           <span class="place">{document.position + 1}</span>
         </Explain>
         <h3>
           <button type="button" class="title" aria-expanded={open} onClick={press}>
-            <Highlighted text={shortened(title, open ? 20_000 : 400)} pattern={pattern} />
+            <Highlighted text={shortened(title, 400)} pattern={pattern} />
           </button>
         </h3>
       </div>
@@ -89,7 +90,7 @@ function Credit({ document, searches, most }: { document: Document; searches: Se
       <Explain plain facts={{
         title: `Score ${document.score.toFixed(3)}`,
         sentence: pairs.map(({ search, part }) => `${search.letter} gives ${part.contribution.toFixed(3)} (weight ${part.weight.toFixed(2)} × ${part.norm_score.toFixed(2)})`).join(", ") + ".",
-        unit: "score; the highest possible is 1 when weights are learned",
+        unit: "score; the highest possible is 1 when weights are learned", n: "1 document",
         words: ["contribution"],
       }}>
         <StackedBar parts={pairs.map(({ search, part }) => ({ search, value: part.contribution }))} whole={most} />
@@ -113,6 +114,7 @@ function Receipt({ receipt, searches, undo, again }: { receipt: Interaction; sea
       </p>
       <p>{teaches}</p>
       <p class="foot">
+        {receipt.interaction_id && <a href={hrefOf("live", { interaction: receipt.interaction_id })}>Follow it</a>}
         {receipt.teaches && <button type="button" class="quiet" onClick={again}>Search again, so that it closes</button>}
         {receipt.interaction_id && <button type="button" class="quiet" onClick={undo}>Undo</button>}
       </p>

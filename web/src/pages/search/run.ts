@@ -1,7 +1,7 @@
 // Running a retriever for the address's question. An answer is kept for the back button, so that
 // going back logs no second execution.
 import { useEffect, useState } from "preact/hooks";
-import { Away, link, retrieverPath, send } from "../../api/client";
+import { access, Away, link, retrieverPath, send } from "../../api/client";
 import type { Execution } from "../../api/types";
 import { useStore } from "../../state/store";
 
@@ -36,6 +36,7 @@ export function bodyOf(question: Question): Record<string, unknown> {
 export const keyOf = (question: Question): string => JSON.stringify(question);
 
 const answers = new Map<string, Execution>();
+access.watch(() => answers.clear()); // of another key, or another namespace
 
 function keep(key: string, answer: Execution): void {
   answers.delete(key);

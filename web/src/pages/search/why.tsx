@@ -1,11 +1,12 @@
 // Why the list has this order: who decided, with which weights, how sure, how long it took.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { read, retrieverPath } from "../../api/client";
+import type { Exploration } from "../../api/learning";
 import type { Execution, UserWeights, Weights } from "../../api/types";
 import { curl } from "../../examples";
-import { count, interval, milliseconds, percent, points } from "../../format";
+import { count, counted, interval, milliseconds, percent, points } from "../../format";
 import type { Search } from "../../searches";
-import { useAsked } from "../../state/asking";
+import { useFresh } from "../../state/fresh";
 import { ShareBar } from "../../ui/bars";
 import { Explain } from "../../ui/explain";
 import { Code, SearchName } from "../../ui/parts";
@@ -17,6 +18,12 @@ interface Belief {
   bounds: Record<string, [number, number]>;
   n: number;
   whose: string;
+  exploration: Exploration | null;
+}
+
+/** Servers before it was added leave it out. */
+interface Explored {
+  exploration?: Exploration | null;
 }
 
 /** What is believed where this execution drew its weights. */
@@ -24,23 +31,24 @@ async function beliefOf(question: Question, level: string, signal: AbortSignal):
   if ((level === "personal" && question.user) || level === "demographic") {
     const inputs = new URLSearchParams(question.inputs).toString();
     const who = encodeURIComponent(question.user || "someone");
-    const found = await read<UserWeights>(retrieverPath(question.retriever, `/learned-fusion/weights/${who}?${inputs}`), signal);
-    return { mean: found.mean_weights, bounds: found.intervals ?? {}, n: found.interaction_count, whose: level === "personal" ? "this user" : "users like this one" };
+    const found = await read<UserWeights & Explored>(retrieverPath(question.retriever, `/learned-fusion/weights/${who}?${inputs}`), signal);
+    return { mean: found.mean_weights, bounds: found.intervals ?? {}, n: found.interaction_count, whose: level === "personal" ? "this user" : "users like this one", exploration: found.exploration ?? null };
   }
-  const found = await read<Weights>(retrieverPath(question.retriever, "/learned-fusion/weights"), signal);
+  const found = await read<Weights & Explored>(retrieverPath(question.retriever, "/learned-fusion/weights"), signal);
   const bounds = Object.fromEntries(Object.entries(found.feature_weights).map(([uri, each]) => [uri, [each.low, each.high] as [number, number]]));
-  return { mean: found.weights, bounds, n: found.total_interactions, whose: "everyone" };
+  return { mean: found.weights, bounds, n: found.total_interactions, whose: "everyone", exploration: found.exploration ?? null };
 }
 
 const LEARNED_MS = 700;
 const firsts = new Map<string, Belief>();
 
-export function Why({ question, execution, searches, fusion }: { question: Question; execution: Execution; searches: Search[]; fusion: string }) {
+/** `simulated`: searches of simulated users that the retriever learned from. */
+export function Why({ question, execution, searches, fusion, simulated }: { question: Question; execution: Execution; searches: Search[]; fusion: string; simulated: number }) {
   const choice = execution.learned_fusion_context;
   return (
     <details class="card why" open={matchMedia("(min-width: 861px)").matches}>
       <summary><h2>Why this order</h2></summary>
-      {choice ? <Learned question={question} execution={execution} searches={searches} /> : <Static fusion={fusion} execution={execution} searches={searches} />}
+      {choice ? <Learned question={question} execution={execution} searches={searches} simulated={simulated} /> : <Static fusion={fusion} execution={execution} searches={searches} />}
       <Costs execution={execution} searches={searches} />
       <details class="fold">
         <summary>The same search with curl</summary>
@@ -50,15 +58,16 @@ export function Why({ question, execution, searches, fusion }: { question: Quest
   );
 }
 
-function Learned({ question, execution, searches }: { question: Question; execution: Execution; searches: Search[] }) {
+function Learned({ question, execution, searches, simulated }: { question: Question; execution: Execution; searches: Search[]; simulated: number }) {
   const choice = execution.learned_fusion_context!;
   const level = choice.context_level;
   const evidence = level === "personal" && !question.user ? "what happened in this visit" : (LEVELS[level] ?? level);
   const where = `${question.retriever} ${level} ${level === "personal" || level === "demographic" ? question.user + JSON.stringify(question.inputs) : ""}`;
-  const asked = useAsked(`${where} ${execution.execution_id}`, async (signal) => {
+  const ask = async (signal: AbortSignal) => {
     await new Promise((resolve) => setTimeout(resolve, LEARNED_MS)); // the search before has closed by now
     return beliefOf(question, level, signal);
-  });
+  };
+  const asked = useFresh(`${where} ${execution.execution_id}`, ask, ["weights"], (each) => each.retriever_name === question.retriever);
   const [kept, setKept] = useState<{ where: string; belief: Belief }>();
   useEffect(() => {
     if (!asked.data) return;
@@ -75,11 +84,12 @@ function Learned({ question, execution, searches }: { question: Question; execut
     <>
       <p class="decision">
         {choice.served ? (
-          <>Served with <b>learned weights</b>, drawn from <Explain facts={{ title: `Level: ${level}`, sentence: `These weights rest on ${evidence}.`, words: ["context level", "posterior"] }}>{evidence}</Explain>.</>
+          <>Served with <b>learned weights</b>, drawn from <Explain facts={{ title: `Level: ${level}`, sentence: `These weights rest on ${evidence}.`, unit: "level", ...(belief ? { n: `${count(belief.n)} interactions` } : {}), words: ["context level", "posterior"] }}>{evidence}</Explain>.</>
         ) : (
           <>{REASONS[choice.reason ?? ""] ?? "The static order is served."}</>
         )}
       </p>
+      {simulated > 0 && shown && <p class="note lead">{counted(simulated, "search", "searches")} of <b>simulated</b> users are part of this evidence.</p>}
       {!shown && <p class="note">Weights: not known yet. Click a result and search again.</p>}
       {fresh && <p class="note"><b>Something has been learned since.</b> Searches draw from it once somebody acts in this visit, and in every new one:</p>}
       {level !== "prior" && !choice.served && <p class="note">Not served, but drawn:</p>}
@@ -114,8 +124,8 @@ function Learned({ question, execution, searches }: { question: Question; execut
       </ul>}
       {choice.served && (
         <p class="note">
-          <Explain facts={{ title: "Exploration", sentence: `Weights are drawn with ${choice.effective_exploration.toFixed(2)} times the variance of what is believed, and stay for this visit until somebody acts.`, unit: "multiple of the variance", words: ["exploration", "session"] }}>
-            Exploration {choice.effective_exploration.toFixed(2)} ×
+          <Explain facts={{ title: "Exploration", sentence: `How widely weights were tried around what was believed.${belief?.exploration ? ` It begins at ${belief.exploration.start} and falls with evidence to ${belief.exploration.floor}; draws spread with ${Number(belief.exploration.variance_ratio.toPrecision(2))} times the variance of the belief now.` : ""} A draw stays for this visit until somebody acts.`, unit: belief?.exploration ? `${belief.exploration.floor} to ${belief.exploration.start}` : "as configured; less is calmer", n: "1 execution", words: ["exploration", "session"] }}>
+            Exploration {choice.effective_exploration.toFixed(2)}
           </Explain>
           , <Explain facts={{ title: "Belief", sentence: `The state of learning these weights were drawn from; it is counted up whenever something was learned.`, unit: "number of the snapshot", n: "1 execution", words: ["snapshot", "posterior"] }}>belief {count(choice.posterior_version)}</Explain>
         </p>
@@ -150,7 +160,7 @@ function Static({ fusion, execution, searches }: { fusion: string; execution: Ex
           {searches.map((search) => (
             <li key={search.uri}>
               <SearchName search={search} />
-              <Explain facts={{ title: `Weight of ${search.label}`, sentence: "Set in the retriever; it does not move.", unit: "multiplier", words: ["weights", "static fusion"] }}>
+              <Explain facts={{ title: `Weight of ${search.label}`, sentence: "Set in the retriever; it does not move.", unit: "multiplier", n: "1 execution", interval: "none: it is set, not learned", words: ["weights", "static fusion"] }}>
                 {parts.find((part) => part.feature_uri === search.uri)?.weight.toFixed(2) ?? "1.00"}
               </Explain>
             </li>

@@ -1,14 +1,16 @@
-"""The demo's face: a live screen in a terminal, plain lines elsewhere (pipes, CI logs).
+"""The face of simulated users: a live screen in a terminal, plain lines elsewhere (pipes, CI logs).
 
 Draws a `View`; knows nothing of how its numbers came to be.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
+import msgspec
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
@@ -16,8 +18,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from desireline.cli.demo.report import Point, Range, View, plain
+from desireline.simulation.measure import Point, Progress, Range, plain
 
+REDRAW_S = 0.1
 MOST_ROWS, FEWEST_ROWS = 9, 5
 OTHER_LINES = 19
 COLUMN_WIDTH = 6
@@ -26,11 +29,56 @@ MARKS = {"●": "learned", "│": "95 % interval", "═": "equal weights", "╌"
 STYLES = {"●": "bold green", "│": "green", "═": "blue", "╌": "yellow"}
 
 
+class View(msgspec.Struct, frozen=True):
+    """Everything the screen shows. `weights`: segment -> label of the search -> weight."""
+
+    title: str
+    phase: str
+    done: int
+    total: int
+    rate: float = 0.0
+    weights: Mapping[str, Mapping[str, Range]] = {}
+    curve: tuple[Point, ...] = ()
+
+
+class Presenter:
+    """Puts the progress of a simulation on a screen, ten times a second and when it is news.
+
+    `labels` are names of searches by feature_uri; without one the uri itself is shown.
+    """
+
+    def __init__(self, screen: Screen, title: str, labels: Mapping[str, str] | None = None) -> None:
+        self._screen, self.title, self._labels = screen, title, labels or {}
+        self._shown, self._shown_at = Progress(), 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        """Show it, unless something like it was shown a moment ago."""
+        before = self._shown
+        is_news = (progress.phase, progress.total) != (before.phase, before.total)
+        is_news = is_news or progress.findings is not before.findings
+        if is_news or time.monotonic() - self._shown_at > REDRAW_S:
+            self._shown, self._shown_at = progress, time.monotonic()
+            self._screen.show(self._view(progress))
+
+    def _view(self, progress: Progress) -> View:
+        view = View(self.title, progress.phase, progress.done, progress.total, progress.rate)
+        if progress.findings is None:
+            return view
+        weights = {
+            segment: {self._label(uri): value for uri, value in ranges.items()}
+            for segment, ranges in progress.findings.weights.items()
+        }
+        return msgspec.structs.replace(view, weights=weights, curve=progress.findings.curve)
+
+    def _label(self, uri: str) -> str:
+        return self._labels.get(uri, uri.rpartition("://")[2])
+
+
 class Screen:
     """Shows views as they come: redrawn in place on a terminal, else a line for what changed."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, console: Console, name: str) -> None:
+        self._console, self._name = console, name
         self._live = Live(console=console, auto_refresh=False, transient=False)
         self._last_line = ""
         self._points = 0
@@ -52,7 +100,8 @@ class Screen:
     def show(self, view: View) -> None:
         """Draw this now."""
         if self._console.is_terminal:
-            self._live.update(render(view, self._console.height), refresh=True)
+            drawn = render(view, self._console.height, self._name)
+            self._live.update(drawn, refresh=True)
             return
         text = line(view)
         if text != self._last_line:
@@ -68,14 +117,14 @@ class Screen:
         self._console.print(text, highlight=False, markup=False, soft_wrap=soft)
 
 
-def render(view: View, height: int = 40) -> RenderableType:
+def render(view: View, height: int = 40, name: str = "desireline") -> RenderableType:
     """The whole screen; on a low terminal (lines) the curve gets fewer rows."""
     parts: list[RenderableType] = [Text(view.title, style="bold"), Text(), _progress(view)]
     if view.weights:
         parts += [Text(), weights_table(view.weights)]
     if view.curve:
         parts += [Text(), plot(view.curve, min(MOST_ROWS, max(FEWEST_ROWS, height - OTHER_LINES)))]
-    return Panel(Group(*parts), title="desireline demo", border_style="dim", expand=False, width=78)
+    return Panel(Group(*parts), title=name, border_style="dim", expand=False, width=78)
 
 
 def line(view: View) -> str:
@@ -92,7 +141,7 @@ def point_line(point: Point, weights: Mapping[str, Mapping[str, Range]]) -> str:
     text = (
         f"  NDCG@10 after {point.searches:,} searches: learned {plain(learned.mean)}"
         f" [{plain(learned.low)}, {plain(learned.high)}],"
-        f" equal weights {plain(point.equal)}, static {plain(point.static)}"
+        f" equal weights {plain(point.equal.mean)}, static {plain(point.static.mean)}"
     )
     for segment, ranges in weights.items():
         each = (f"{label} {one.mean:.2f} [{one.low:.2f}, {one.high:.2f}]"
@@ -141,7 +190,7 @@ def _draw(rows: list[list[str]], left: int, point: Point, low: float, high: floa
         place = (high - value) / (high - low) * (len(rows) - 1)
         return max(0, min(len(rows) - 1, round(place)))
 
-    for value, mark in ((point.static, "╌"), (point.equal, "═")):
+    for value, mark in ((point.static.mean, "╌"), (point.equal.mean, "═")):
         rows[row_of(value)][left : left + COLUMN_WIDTH] = mark * COLUMN_WIDTH
     middle = left + COLUMN_WIDTH // 2
     known = point.learned.low == point.learned.low  # not a number: too few queries to say
@@ -152,7 +201,7 @@ def _draw(rows: list[list[str]], left: int, point: Point, low: float, high: floa
 
 def _extent(curve: Sequence[Point]) -> tuple[float, float]:
     """Lowest and highest value drawn; NaN bounds (one query) count as the mean."""
-    values = [value for point in curve for value in (point.static, point.equal)]
+    values = [value for point in curve for value in (point.static.mean, point.equal.mean)]
     for point in curve:
         some = (point.learned.low, point.learned.mean, point.learned.high)
         values += [value for value in some if value == value]

@@ -11,7 +11,7 @@ import re
 import numpy as np
 
 _CAMEL = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
-_WORD = re.compile(r"[A-Za-z][A-Za-z0-9]+")
+_WORD = re.compile(r"[^\W\d_][^\W_]+")
 
 _STOP_WORDS = """
     a an and any are as at be been being by can do does each either else for from given has have
@@ -56,7 +56,8 @@ def name_words(name: str) -> list[str]:
     >>> name_words("http.cookiejar.DefaultCookiePolicy.set_ok")
     ['http', 'cookiejar', 'default', 'cookie', 'policy', 'set', 'ok']
     """
-    return [word.lower() for word in _CAMEL.findall(name)]
+    parts = _CAMEL if name.isascii() else _WORD
+    return [word.lower() for word in parts.findall(name)]
 
 
 def content_words(text: str) -> list[str]:
@@ -64,6 +65,8 @@ def content_words(text: str) -> list[str]:
 
     >>> content_words("Return the path of a temporary file.")
     ['path', 'temporary', 'file']
+    >>> content_words("Größe 42: Стол, 3 Stühle")
+    ['größe', 'стол', 'stühle']
     """
     words = (word.lower() for word in _WORD.findall(text))
     return [word for word in words if len(word) > 1 and word not in STOP_WORDS]
