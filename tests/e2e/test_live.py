@@ -330,12 +330,12 @@ def test_users_are_told_as_the_log_knows_them(tmp_path: Path):
     with Server(tmp_path, anonymize="hmac") as server:
         live = server.start()
         retriever = make_retriever(live, make_collection(live, 5), a_stage(fusion="learned"))
-        click(live, execute(live, retriever, inputs={"user_id": "ada"}), 0)
+        click(live, execute(live, retriever, inputs={"user_id": "somebody"}), 0)
         live.learn()
         told = once(live)
-        assert "ada" not in json.dumps(told)
+        assert "somebody" not in json.dumps(told)
         (name,) = {each["user_id"] for each in told if each.get("user_id")}
-        live.ok("DELETE", f"{INTERACTIONS}?user_id=ada")
+        live.ok("DELETE", f"{INTERACTIONS}?user_id=somebody")
         assert name not in json.dumps(once(live))
         assert [each["kind"] for each in once(live)] == ["weights"]
         assert server.stop() == 0
