@@ -193,3 +193,18 @@ def test_searches_that_only_measure_are_told_and_not_remembered():
         feed.tell(NS, "execution", searched(number, purpose))
     assert [each.what.execution_id for each in listener.take()[0]] == ["e0", "e1", "e2", "e3"]
     assert [each.what.execution_id for each in feed.remembered(listener)] == ["e0", "e3"]
+
+
+def test_of_many_at_once_only_those_that_can_be_seen_are_made():
+    feed, made = a_feed(), []
+
+    def told(number: int) -> Acted:
+        made.append(number)
+        return acted(number)
+
+    feed.tell_all(NS, "interaction", range(KEPT + 20), told)
+    assert made == list(range(20, KEPT + 20))
+    assert names(feed.remembered(Listener(NS))) == [f"i{number}" for number in made]
+    listener = heard(feed)
+    feed.tell_all(NS, "interaction", range(KEPT + 20), told)
+    assert (len(made) - KEPT, listener.take()[1]) == (KEPT + 20, KEPT + 20 - AT_ONCE)

@@ -6,6 +6,7 @@ Immutable values, swapped whole per retriever; `version` rises with every swap. 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -16,11 +17,12 @@ from desireline.types.learning import LearningConfig, Rollout
 from desireline.types.retriever import Retriever
 
 
-class Served(msgspec.Struct, frozen=True, kw_only=True):
+class Served(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One retriever as served: definition, compiled recipe, switches, and what was learned.
 
     `state` is a `core.policy.State` of `generation`; `snapshot_id` is the `seq` of the last lesson
-    folded into it (0: nothing learned). `rewards` maps interaction types to numbers.
+    folded into it (0: nothing learned). `rewards` maps interaction types to numbers. What follows
+    from the recipe is found once: every search asks for it several times.
     """
 
     retriever: Retriever
@@ -34,13 +36,13 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
     rewards_version: int = 0
     publication: PublicationRecord | None = None
 
-    @property
+    @cached_property
     def learning(self) -> LearningConfig:
         """Configuration of the learned stage (defaults where none is learned)."""
         search = self.recipe.search
         return (search.learning if search else None) or LearningConfig()
 
-    @property
+    @cached_property
     def uris(self) -> tuple[str, ...]:
         """Feature URIs of the first search stage, in search order."""
         search = self.recipe.search

@@ -92,6 +92,8 @@ def _strip(scope: Any, prefix: str) -> None:
 def _believe(scope: Any, trusted: tuple[Network, ...]) -> None:
     """The nearest proxy wrote the last value of each header; further left anybody may have."""
     headers: list[tuple[bytes, bytes]] = scope["headers"]
+    if not any(name.startswith(b"x-forwarded-") for name, _ in headers):
+        return
     scheme = _values(headers, b"x-forwarded-proto")[-1:]
     if scheme and scheme[0] in _SCHEMES:
         scope["scheme"] = scheme[0]
@@ -172,6 +174,7 @@ def _sign_of_page(headers: Headers) -> str:
     return "" if _is_here(page) else f"comes from a page at `{page}`"
 
 
+@lru_cache(maxsize=1024)
 def _is_here(url: str) -> bool:
     """Whether an address is of this machine, or names no host."""
     try:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Protocol, TypeVar
 
 from desireline.types.happenings import Kind
+
+Row = TypeVar("Row")
 
 
 class Feed(Protocol):
@@ -13,6 +15,11 @@ class Feed(Protocol):
 
     def tell(self, namespace: str, kind: Kind, what: Any) -> None:
         """It happened: a struct of `types.happenings`, or the row of a task. Never raises."""
+
+    def tell_all(
+        self, namespace: str, kind: Kind, rows: Sequence[Row], told: Callable[[Row], Any]
+    ) -> None:
+        """As `tell` of each row; `told` makes the struct, only of rows that anybody can see."""
 
     def forget(
         self,

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import msgspec
 
 from desireline.errors import TooManyRequests
 from desireline.ports import Clock
+from desireline.ports.feed import Row
 from desireline.types.happenings import Kind
 from desireline.types.log import COUNTED
 
@@ -105,6 +106,14 @@ class Feed:
             self._remember(namespace, happening)
         for listener in self._listeners.get(namespace, ()):
             listener.hear(happening)
+
+    def tell_all(
+        self, namespace: str, kind: Kind, rows: Sequence[Row], told: Callable[[Row], Any]
+    ) -> None:
+        """Where nobody listens only the newest are told, which the ring can hold."""
+        heard = rows if self._listeners.get(namespace) else rows[-KEPT:]
+        for row in heard:
+            self.tell(namespace, kind, told(row))
 
     def _remember(self, namespace: str, happening: Happening) -> None:
         """Who comes later finds it. One evaluation alone would push all else out of the ring."""

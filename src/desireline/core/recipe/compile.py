@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -40,18 +41,18 @@ class LaterStage(msgspec.Struct, frozen=True, kw_only=True):
 AnyStage = SearchStage | FilterStage | LaterStage
 
 
-class Recipe(msgspec.Struct, frozen=True):
-    """Stages in order, and what their author should know."""
+class Recipe(msgspec.Struct, frozen=True, dict=True):
+    """Stages in order, and what their author should know. What follows from them is found once."""
 
     stages: tuple[AnyStage, ...]
     warnings: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def search(self) -> SearchStage | None:
         """The `feature_search`."""
         return next((stage for stage in self.stages if isinstance(stage, SearchStage)), None)
 
-    @property
+    @cached_property
     def before(self) -> tuple[FilterStage, ...]:
         """The filters in front: they hold for every search, or say what is listed."""
         found = []
@@ -61,13 +62,13 @@ class Recipe(msgspec.Struct, frozen=True):
             found.append(stage)
         return tuple(found)
 
-    @property
+    @cached_property
     def later(self) -> tuple[FilterStage | LaterStage, ...]:
         """What follows the search; without one, what follows the filters in front."""
         rest = self.stages[len(self.before) :]
         return tuple(stage for stage in rest if not isinstance(stage, SearchStage))
 
-    @property
+    @cached_property
     def keeps_places(self) -> bool:
         """Whether the propensity of a rank of the fused list is that of the place shown."""
         search = self.search
@@ -77,7 +78,7 @@ class Recipe(msgspec.Struct, frozen=True):
             for stage in self.later
         )
 
-    @property
+    @cached_property
     def is_random(self) -> bool:
         """Whether equal weights may show different documents."""
         named = (stage.stage_id for stage in self.stages if isinstance(stage, LaterStage))

@@ -133,9 +133,9 @@ class Capture:
         self._remember(answer, now_ms)
         self._count(len(taken), len(accepted) - len(taken), answer)
         await self._settled(taken, answer, now_ms)
+        self._ports.feed.tell_all(answer.namespace, "interaction", taken, _told)
         for each in taken:  # a reward for a closed execution (a restart finds the rest)
             row = each.row
-            self._ports.feed.tell(row.namespace, "interaction", _told(row))
             if each.execution is not None and row.teaches_reason == "late":
                 self._ports.late(each.execution, row.document_id, row.interaction_id, row.reward)
 
@@ -278,8 +278,9 @@ def _taken(desk: Desk, sent: Sent, types: tuple[str, ...], link: Link, stamp: St
     return Taken(row, key, link.execution, link.shown, sent.historical)
 
 
-def _told(row: Interaction) -> Acted:
+def _told(taken: Taken) -> Acted:
     """The row as those who watch are told of it: without the client's own words."""
+    row = taken.row
     return Acted(
         interaction_id=row.interaction_id, execution_id=row.execution_id,
         retriever_id=row.retriever_id, document_id=row.document_id,
