@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Collection, Sequence
+from typing import Any, Protocol
 
 from desireline.types.happenings import Kind
-
-Row = TypeVar("Row")
 
 
 class Feed(Protocol):
     """A short memory of what happened in each namespace; costs a microsecond, keeps references."""
 
     def tell(self, namespace: str, kind: Kind, what: Any) -> None:
-        """It happened: a struct of `types.happenings`, or the row of a task. Never raises."""
+        """It happened: a struct of `types.happenings`, or the row of an interaction or a task.
 
-    def tell_all(
-        self, namespace: str, kind: Kind, rows: Sequence[Row], told: Callable[[Row], Any]
-    ) -> None:
-        """As `tell` of each row; `told` makes the struct, only of rows that anybody can see."""
+        Never raises.
+        """
+
+    def tell_all(self, namespace: str, kind: Kind, what: Sequence[Any]) -> None:
+        """As `tell` of each, cheaper than that."""
 
     def forget(
         self,

@@ -15,7 +15,6 @@ import msgspec
 
 from desireline.errors import TooManyRequests
 from desireline.ports import Clock
-from desireline.ports.feed import Row
 from desireline.types.happenings import Kind
 from desireline.types.log import COUNTED
 
@@ -107,13 +106,11 @@ class Feed:
         for listener in self._listeners.get(namespace, ()):
             listener.hear(happening)
 
-    def tell_all(
-        self, namespace: str, kind: Kind, rows: Sequence[Row], told: Callable[[Row], Any]
-    ) -> None:
+    def tell_all(self, namespace: str, kind: Kind, what: Sequence[Any]) -> None:
         """Where nobody listens only the newest are told, which the ring can hold."""
-        heard = rows if self._listeners.get(namespace) else rows[-KEPT:]
-        for row in heard:
-            self.tell(namespace, kind, told(row))
+        heard = what if self._listeners.get(namespace) else what[-KEPT:]
+        for each in heard:
+            self.tell(namespace, kind, each)
 
     def _remember(self, namespace: str, happening: Happening) -> None:
         """Who comes later finds it. One evaluation alone would push all else out of the ring."""

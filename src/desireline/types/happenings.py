@@ -40,22 +40,6 @@ class Executed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     total_ms: float
 
 
-class Acted(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An interaction on disk. `teaches` and its reason are the row's."""
-
-    interaction_id: str
-    execution_id: str
-    retriever_id: str
-    document_id: str
-    interaction_type: tuple[str, ...]
-    position: int
-    reward: float
-    user_id: str
-    purpose: str
-    teaches: int
-    teaches_reason: str
-
-
 class Learned(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A lesson that was folded: documents taught, and how many of them had a reward."""
 

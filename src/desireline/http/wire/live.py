@@ -18,9 +18,9 @@ from desireline.http.wire.tasks import TaskOut
 from desireline.ports import Live
 from desireline.steps.feed import Happening, retriever_of
 from desireline.types.catalog import TaskRecord
-from desireline.types.happenings import Acted, Executed, Learned, Moved
+from desireline.types.happenings import Executed, Learned, Moved
 from desireline.types.learning import Context
-from desireline.types.log import SIMULATION
+from desireline.types.log import SIMULATION, Interaction
 
 _encode = msgspec.json.Encoder().encode
 
@@ -69,7 +69,7 @@ def _execution(told: Executed) -> tuple[dict[str, Any], bool]:
     }, told.purpose == SIMULATION  # fmt: skip
 
 
-def _interaction(told: Acted) -> tuple[dict[str, Any], bool]:
+def _interaction(told: Interaction) -> tuple[dict[str, Any], bool]:
     return {
         "interaction_id": prefixed("int", told.interaction_id),
         "execution_id": execution_id_or_none(told.execution_id),

@@ -21,7 +21,6 @@ from desireline.steps.capture.reading import rows_by_id
 from desireline.steps.capture.receipts import Receipt, Result, result_of
 from desireline.steps.capture.rows import SOURCE, Desk, Stamp
 from desireline.steps.capture.sent import Sent, check, under
-from desireline.types.happenings import Acted
 from desireline.types.log import Interaction, RejectedInteraction
 
 _RAW_BOUND = 64 * 1024
@@ -133,7 +132,7 @@ class Capture:
         self._remember(answer, now_ms)
         self._count(len(taken), len(accepted) - len(taken), answer)
         await self._settled(taken, answer, now_ms)
-        self._ports.feed.tell_all(answer.namespace, "interaction", taken, _told)
+        self._ports.feed.tell_all(answer.namespace, "interaction", [each.row for each in taken])
         for each in taken:  # a reward for a closed execution (a restart finds the rest)
             row = each.row
             if each.execution is not None and row.teaches_reason == "late":
@@ -276,18 +275,6 @@ def _taken(desk: Desk, sent: Sent, types: tuple[str, ...], link: Link, stamp: St
     row = desk.row(sent, types, link, stamp)
     key = "" if sent.historical else duplicates.key_of(row)
     return Taken(row, key, link.execution, link.shown, sent.historical)
-
-
-def _told(taken: Taken) -> Acted:
-    """The row as those who watch are told of it: without the client's own words."""
-    row = taken.row
-    return Acted(
-        interaction_id=row.interaction_id, execution_id=row.execution_id,
-        retriever_id=row.retriever_id, document_id=row.document_id,
-        interaction_type=row.interaction_type, position=row.position, reward=row.reward,
-        user_id=row.user_id, purpose=row.purpose, teaches=row.teaches,
-        teaches_reason=row.teaches_reason,
-    )  # fmt: skip
 
 
 def _frame(accepted: Taken | RejectedInteraction) -> tuple[str, bytes]:
