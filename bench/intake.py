@@ -1,10 +1,10 @@
 """How many durable interactions a second: raw appends, the intake alone, the intake with its
-flusher.
+flusher, which inserts at a fixed interval or rests longer after a long insert.
 
     python bench/intake.py [--seconds 5] [--clients 8] [--batch 500]
 
 Every row has its own id; "end to end" counts rows that the event log holds afterwards, and compares
-that number with the acknowledged ones. No HTTP, no decoding: `bench/http.py` has those.
+that number with the acknowledged ones. No HTTP, no decoding: `bench/ingest.py` has those.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 import msgspec
 
 from desireline.store.clickhouse import ClickHouse
-from desireline.store.flusher import Flusher
+from desireline.store.flusher import Flusher, Pace
 from desireline.store.intake import Bounds, SegmentIntake
 from desireline.store.segments import frames
 from desireline.types.log import Interaction
@@ -66,9 +66,16 @@ def raw(folder: Path, seconds: float, batch: int) -> None:
 
 
 async def load(
-    intake: SegmentIntake, prepared: list[list[tuple[str, bytes]]], seconds: float, clients: int
+    intake: SegmentIntake,
+    prepared: list[list[tuple[str, bytes]]],
+    seconds: float,
+    clients: int,
+    rate: float = 0.0,
 ) -> tuple[int, float, list[float]]:
-    """Clients that append a batch, wait for its sync and go on; returns rows, seconds, waits."""
+    """Clients that append a batch, wait for its sync and go on; returns rows, seconds, waits.
+
+    `rate`: rows a second of all clients together (0: as many as they can).
+    """
     waits: list[float] = []
     supply = iter(prepared)
     began = time.perf_counter()
@@ -80,6 +87,9 @@ async def load(
             await intake.synced(intake.append(batch))
             waits.append(time.perf_counter() - at)
             sent += len(batch)
+            if rate:
+                due = began + sent * clients / rate
+                await asyncio.sleep(max(0.0, due - time.perf_counter()))
         return sent
 
     sent = sum(await asyncio.gather(*(client() for _ in range(clients))))
@@ -97,15 +107,22 @@ async def alone(
 
 
 async def end_to_end(
-    folder: Path, prepared: list[list[tuple[str, bytes]]], options: argparse.Namespace
+    folder: Path,
+    prepared: list[list[tuple[str, bytes]]],
+    options: argparse.Namespace,
+    rate: float,
+    pace: Pace,
 ) -> None:
     """Group commit with the flusher and chDB beside it; ends when the last row is in the log."""
+    folder.mkdir()
     log = ClickHouse(f"chdb://{folder}/events", folder)
     intake = SegmentIntake(folder / "intake", "a", bounds=Bounds(backlog_bytes=8 << 30))
-    flusher = Flusher(intake, log)
+    flusher = Flusher(intake, log, pace=pace)
     flusher.start()
-    sent, took, waits = await load(intake, prepared, options.seconds, options.clients)
-    report("intake with flusher, acknowledged", sent, took, waits)
+    processor = time.process_time()
+    sent, took, waits = await load(intake, prepared, options.seconds, options.clients, rate)
+    wanted = f"{rate:,.0f} a second" if rate else "as many as go in"
+    report(f"{wanted}, flusher rests {pace.rests:g} times an insert", sent, took, waits)
     behind = intake.backlog_bytes
     began = time.perf_counter()
     while not await intake.flushed(timeout_ms=60_000):
@@ -114,7 +131,9 @@ async def end_to_end(
     held = next(row for row in await log.query("table_rows") if row["name"] == "interactions")
     rate = sent / (took + drained)
     print(f"  backlog at the end {behind / 1e6:.0f} MB, drained in {drained:.2f} s")
-    print(f"  end to end {rate:,.0f} rows/s; acknowledged {sent}, in the log {held['total_rows']}")
+    spent = (time.process_time() - processor) / sent * 1e6
+    print(f"  end to end {rate:,.0f} rows/s, {spent:.1f} us of processor time a row; "
+          f"acknowledged {sent}, in the log {held['total_rows']}")  # fmt: skip
     await intake.close()
     log.close()
 
@@ -132,6 +151,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--batch", type=int, default=500)
+    parser.add_argument("--rate", type=float, default=50_000, help="rows a second, when paced")
     parser.add_argument("--most", type=int, default=1_000_000, help="rows prepared in memory")
     options = parser.parse_args()
     prepared = [rows(at, options.batch) for at in range(0, options.most, options.batch)]
@@ -140,7 +160,10 @@ def main() -> None:
         folder = Path(name).absolute()
         raw(folder, options.seconds, options.batch)
         asyncio.run(alone(folder, prepared, options))
-        asyncio.run(end_to_end(folder, prepared, options))
+        for rate in (0.0, options.rate):
+            for pace in (Pace(rests=0), Pace()):
+                place = folder / f"{rate}-{pace.rests}"
+                asyncio.run(end_to_end(place, prepared, options, rate, pace))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(f"peak memory {peak / 1024:.0f} MB, prepared rows included")
 

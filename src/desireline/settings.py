@@ -100,7 +100,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = 256 * _MIB
     flush_interval_ms: Annotated[
         int,
-        Meta(ge=100, le=60_000, description="How often waiting rows move into the event log."),
+        Meta(
+            ge=100,
+            le=60_000,
+            description="How often waiting rows move into the event log; under load less often, "
+            "at most 2 s apart.",
+        ),
     ] = 300
     event_log_memory_bytes: Annotated[
         int, Meta(ge=256 * _MIB, description="Memory the embedded event log may use.")

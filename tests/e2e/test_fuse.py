@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from desireline.core.fusion import fuse as fusing
+from desireline.core import fusion
 from desireline.core.recipe import compile_stages, normalise
 from desireline.core.snapshot import Served
 from desireline.steps.serve import Answer, Request
@@ -108,7 +108,9 @@ def test_hits_of_one_score_stand_above_what_was_not_found(hits: list[str], score
     compiled = compile_stages(normalise([a_stage([a_search(A), a_search(B)], **learned())])).search
     assert compiled is not None
     sent = {A: Run(A, ["x", "y", "sku"], [9, 5, 3]), B: Run(B, hits, [score] * len(hits))}
-    fused = fusing(retrieved(compiled, sent).complete, [0.2, 0.8], "learned")
+    complete = retrieved(compiled, sent).complete
+    assert complete is not None
+    fused = fusion.score(complete, [0.2, 0.8], "learned")
     assert fused.ids[: len(hits)] == hits
     exact = dict(zip(fused.ids, fused.norm[:, 1].tolist(), strict=True))
     assert exact == {name: float(name in hits) for name in fused.ids}
@@ -141,10 +143,11 @@ def test_runs_are_cut_as_the_retriever_says_and_keep_the_scores_sent(live: Live)
     compiled = compile_stages(normalise([stage])).search
     assert compiled is not None
     sent = {A: Run(A, ["z", "x", "y"], [1, 3, 2]), B: Run(B, ["z", "w"], [0.7, 0.05])}
-    found = retrieved(compiled, sent)
-    assert found.complete == [
-        Run(A, ["x", "y", "z"], [3, 2, 1], 2), Run(B, ["z", "x", "y"], [0.7, 0.05, 0.05], 1)
-    ]  # fmt: skip
+    complete = retrieved(compiled, sent).complete
+    assert complete is not None
+    assert complete.ids == ["x", "y", "z"]
+    assert complete.raw.T.round(6).tolist() == [[3, 2, 1], [0.05, 0.05, 0.7]]
+    assert complete.ranks.T.tolist() == [[0, 1, 65535], [65535, 65535, 0]]
 
 
 def test_a_search_without_a_run_is_named_and_an_empty_run_is_not(live: Live):

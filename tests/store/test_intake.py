@@ -188,9 +188,11 @@ def test_rows_waiting_for_the_disk_are_bounded(tmp_path: Path) -> None:
 def test_numbers_rise_over_restarts_and_are_never_given_twice(tmp_path: Path) -> None:
     async def scenario() -> list[int]:
         intake = SegmentIntake(tmp_path, "n")
-        taken = [intake.next_seq() for _ in range(5)]
+        first = intake.next_seq(3)
+        taken = [first, first + 1, first + 2, *(intake.next_seq() for _ in range(2))]
+        many = intake.next_seq(3 << 20)  # more than are reserved at a time
         await intake.close()
-        return taken
+        return [*taken, many, many + (3 << 20) - 1]
 
     taken = [number for _ in range(3) for number in asyncio.run(scenario())]
     assert taken == sorted(set(taken))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -58,7 +59,12 @@ def context_key(level: str, values: Sequence[Any]) -> str:
     >>> context_key("personal", [None, ""])
     ''
     """
-    texts = [_text(value) for value in values]
+    return _key(level, tuple([_text(value) for value in values]))
+
+
+@lru_cache(maxsize=4096)
+def _key(level: str, texts: tuple[str, ...]) -> str:
+    """Kept for those who search again."""
     if not any(texts):
         return ""
     digest = hashlib.sha1(msgspec.json.encode(texts), usedforsecurity=False)

@@ -110,6 +110,25 @@ def candidates(runs: Sequence[Run]) -> Candidates:
     return Candidates(ids, raw, ranks)
 
 
+def without_score(found: Candidates, search: int) -> list[int]:
+    """Rows of the candidates that a search (its column) did not return."""
+    rows: list[int] = np.flatnonzero(found.ranks[:, search] == NOT_RETURNED).tolist()
+    return rows
+
+
+def fill(found: Candidates, search: int, rows: Sequence[int], scores: Sequence[float]) -> None:
+    """Give rows the scores that a search has for them without having returned them, in place.
+
+    >>> found = candidates([Run("a", ["d1"], [2.0]), Run("b", ["d2"], [0.5])])
+    >>> fill(found, 0, without_score(found, 0), [1.5])
+    >>> found.raw.tolist(), found.ranks.tolist()
+    ([[2.0, nan], [1.5, 0.5]], [[0, 65535], [65535, 0]])
+    """
+    column = found.raw[:, search]
+    column[rows] = _kept(scores)
+    column[~np.isfinite(column)] = np.nan
+
+
 def score(
     found: Candidates,
     weights: Sequence[float] | Floats,
@@ -180,8 +199,7 @@ def id_order(ids: Sequence[str]) -> Ints:
 
 def _place(raw: Floats, ranks: npt.NDArray[np.uint16], rows: list[int], run: Run) -> None:
     """Fill one search's columns, last hit first, so that the first of a repeated id stays."""
-    with np.errstate(over="ignore"):
-        scores = np.array(run.scores, dtype=np.float32)
+    scores = _kept(run.scores)
     backwards = np.array(rows, dtype=np.intp)[::-1]
     returned = len(rows) if run.returned < 0 else run.returned
     raw[backwards] = scores[::-1]
@@ -189,6 +207,12 @@ def _place(raw: Floats, ranks: npt.NDArray[np.uint16], rows: list[int], run: Run
     if not np.isfinite(scores).all():
         unusable = ~np.isfinite(raw)
         raw[unusable], ranks[unusable] = np.nan, NOT_RETURNED
+
+
+def _kept(scores: Sequence[float]) -> npt.NDArray[np.float32]:
+    """At the precision that the log keeps."""
+    with np.errstate(over="ignore"):
+        return np.array(scores, dtype=np.float32)
 
 
 def _bounds(found: Candidates, method: FusionMethod, base: Base) -> Floats:

@@ -53,17 +53,18 @@ def _added(columns: Array) -> Array:
 
 
 def _floored(shares: Array, low: float) -> Array:
-    """`max(s share_i, low)` of (F, m) shares that sum to 1: each weight put on the floor lowers s,
-    so at most F - 1 rounds.
+    """`max(s share_i, low)` of (F, m) shares that sum to 1, with the s that makes the sum 1.
+
+    The sum grows with s and is the largest, over k, of `k low + s (the F - k largest shares)`: so
+    s is the smallest of those that each k alone would give.
     """
-    weights, known = shares, 0
-    held = weights < low
-    while (count := int(np.count_nonzero(held))) > known:
-        known = count
-        free = _added(np.where(held, 0.0, shares))
-        scale = (1.0 - low * np.add.reduce(held, axis=0)) / np.maximum(free, _TINY)
-        weights = np.where(held, low, shares * scale)
-        held |= weights < low
+    ordered, last = np.sort(shares, axis=0), len(shares) - 1
+    kept = ordered[last]
+    scale = (1.0 - low * last) / kept
+    for held in range(last - 1, -1, -1):
+        kept = kept + ordered[held]
+        scale = np.minimum(scale, (1.0 - low * held) / kept)
+    weights: Array = np.maximum(shares * scale, low)
     return weights
 
 

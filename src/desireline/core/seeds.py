@@ -23,11 +23,9 @@ def seed_of(*parts: str) -> int:
     >>> seed_of("ab", "c") == seed_of("a", "bc")
     False
     """
-    digest = hashlib.sha256()
-    for part in parts:
-        encoded = part.encode()
-        digest.update(len(encoded).to_bytes(8, "big") + encoded)
-    return int.from_bytes(digest.digest()[:8], "big")
+    encoded = [part.encode() for part in parts]
+    framed = b"".join([len(each).to_bytes(8, "big") + each for each in encoded])
+    return int.from_bytes(hashlib.sha256(framed).digest()[:8], "big")
 
 
 def generator(seed: int) -> np.random.Generator:

@@ -37,6 +37,9 @@ def run(settings: Settings, life: Life) -> bool:
         signal.signal(each, _noted)
     gc.collect()
     gc.freeze()
+    # Nearly all of a request ends by its last reference; looking for cycles every 700 objects took
+    # 5 % of an ingesting server's time.
+    gc.set_threshold(50_000, 20, 100)
     server.run()
     return bool(server.started)
 

@@ -42,8 +42,10 @@ class Ticket(msgspec.Struct, frozen=True, gc=False):
 class Intake(Protocol):
     """The durable, ordered log in front of the event log; one writer, one flusher."""
 
-    def next_seq(self) -> int:
-        """The number for the next row of this node; never given twice, also across restarts."""
+    def next_seq(self, count: int = 1) -> int:
+        """The number for the next row of this node, the first of `count` in a row; never given
+        twice, also across restarts.
+        """
 
     def append(self, rows: Sequence[tuple[str, bytes]]) -> Ticket:
         """Queue frames, each (table, JSON of one row), in this order, all or none; does not wait.

@@ -36,9 +36,22 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
 
     interval: float = 0.25
     floor: float = 0.1
-    most_rows: int = 50_000
-    most_bytes: int = 24 << 20
+    rests: float = 4.0
+    longest: float = 2.0
+    most_rows: int = 100_000
+    most_bytes: int = 48 << 20
     longest_retry: float = 5.0
+
+    def apart(self, took: float) -> float:
+        """Seconds from the start of an insert that took so long to the start of the next.
+
+        Every insert has a price of its own, whatever its size: under load fewer and larger ones
+        are made. `rests` 0 keeps to the interval.
+
+        >>> Pace().apart(0.03), Pace().apart(0.2), Pace().apart(3.0)
+        (0.25, 0.8, 2.0)
+        """
+        return max(self.interval, min(self.rests * took, self.longest))
 
 
 class Flusher:
@@ -124,9 +137,14 @@ class Flusher:
                 continue
             retry = self._pace.floor
             if rows < self._pace.most_rows:
-                self._rest(started)
+                self._rest(started, time.monotonic() - started)
 
-    def _rest(self, started: float) -> None:
-        self._stopping.wait(max(0.0, started + self._pace.floor - time.monotonic()))
-        if not self._intake.awaited:  # who waits may wait for rows that are not synced yet
-            self._intake.urgent.wait(max(0.0, started + self._pace.interval - time.monotonic()))
+    def _rest(self, started: float, took: float) -> None:
+        pace, intake = self._pace, self._intake
+        self._stopping.wait(max(0.0, started + pace.floor - time.monotonic()))
+        left = started + pace.apart(took) - time.monotonic()
+        # Who waits may wait for rows not yet synced; a range that is full gains nothing by waiting.
+        while left > 0 and not intake.awaited and intake.backlog_bytes < pace.most_bytes:
+            if intake.urgent.wait(min(left, pace.interval)):
+                return
+            left = started + pace.apart(took) - time.monotonic()

@@ -85,9 +85,11 @@ class SegmentIntake:
         self._committer = threading.Thread(target=self._commit_forever, name="intake", daemon=True)
         self._committer.start()
 
-    def next_seq(self) -> int:
-        """The number for the next row of this node; never given twice, also across restarts."""
-        return self._numbers.take()
+    def next_seq(self, count: int = 1) -> int:
+        """The number for the next row of this node, the first of `count` in a row; never given
+        twice, also across restarts.
+        """
+        return self._numbers.take(count)
 
     def append(self, rows: Sequence[tuple[str, bytes]]) -> Ticket:
         """Queue frames, each (table, JSON of one row), in this order, all or none; does not wait.

@@ -20,13 +20,13 @@ class Numbers:
         self._lock = threading.Lock()
         self._next = self._reserved = int(path.read_text()) if path.exists() else 1
 
-    def take(self) -> int:
-        """The next number."""
+    def take(self, count: int = 1) -> int:
+        """The next number, the first of `count` in a row."""
         with self._lock:
-            if self._next == self._reserved:
+            while self._next + count > self._reserved:
                 self._reserve()
-            self._next += 1
-            return self._next - 1
+            self._next += count
+            return self._next - count
 
     def _reserve(self) -> None:
         bound = self._reserved + self._block

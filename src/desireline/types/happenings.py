@@ -1,4 +1,5 @@
-"""What just happened, small enough to be remembered by the hundred: one struct a kind.
+"""What just happened, small enough to be remembered by the hundred: one struct a kind, save
+interactions and tasks, which are told by their rows.
 
 Values only: no body of a request, nothing learned as a whole. Ids are bare, user ids as the log has
 them. When it happened is noted by who remembers it.

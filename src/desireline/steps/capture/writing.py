@@ -112,9 +112,9 @@ class Capture:
         return _taken(desk, sent, types, link, stamp)
 
     def _stamps(self, now_ms: int, key: str, count: int) -> Iterator[Stamp]:
-        number, name = self._ports.intake.next_seq, duplicates.batch_event_id
+        first, name = self._ports.intake.next_seq(count), duplicates.batch_event_id
         for index, identity in enumerate(self._mint(now_ms, count)):
-            yield Stamp(identity, number(), name(key, index) if key else "")
+            yield Stamp(identity, first + index, name(key, index) if key else "")
 
     def _mint(self, now_ms: int, count: int) -> list[str]:
         """Ids of one moment."""

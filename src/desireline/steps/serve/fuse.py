@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from desireline.core import times
+from desireline.core.fusion import candidates
 from desireline.core.ids import derived_id
 from desireline.core.propensity import examined
 from desireline.core.queries import query_key
@@ -217,12 +218,13 @@ def retrieved(stage: SearchStage, sent: Mapping[str, Run]) -> Retrieved:
     runs = [_sorted(sent.get(s.feature_uri) or Run(s.feature_uri, [], [])) for s in stage.searches]
     cut = [_returned(search, run) for search, run in zip(stage.searches, runs, strict=True)]
     union = dict.fromkeys(each for run in cut for each in run.ids)
-    complete: list[Run] = []
+    complete = None
     if stage.fusion == "learned":
-        complete = [_completed(run, full, union) for run, full in zip(cut, runs, strict=True)]
+        whole = [_completed(run, full, union) for run, full in zip(cut, runs, strict=True)]
+        complete = candidates(whole)
     missing = [s for s in stage.searches if s.feature_uri not in sent and not s.optional]
     lacks = [_lack(search, stage) for search in missing]
-    return Retrieved(returned=cut, complete=complete, homes={}, degraded=lacks)
+    return Retrieved(returned=cut, homes={}, complete=complete, degraded=lacks)
 
 
 def _sorted(run: Run) -> Run:

@@ -53,7 +53,8 @@ def rank(
             static_weights=static,
         )  # fmt: skip
     base = served.learning.base
-    own = fusion.fuse(found.complete, choice.weights.values, "learned", base=base, rrf_k=k)
+    assert found.complete is not None
+    own = fusion.score(found.complete, choice.weights.values, "learned", base=base)
     if not choice.served:
         listed = fusion.fuse(found.returned, static, method, rrf_k=k)
         shadow = _shadow(own, listed, choice) if choice.decision.shadow else None

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from desireline.core.fusion import Fused
+from desireline.core.fusion import Candidates, Fused
 from desireline.core.pseudonyms import KnownAs, as_sent, renamed
 from desireline.core.snapshot import Served
 from desireline.types.learning import Context, Decision, Weights
@@ -110,14 +110,15 @@ class Degraded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Retrieved(msgspec.Struct, kw_only=True):
-    """What the searches found: `returned` runs as they came, `complete` with by-id scores added.
+    """What the searches found: `returned` runs as they came; for learned fusion the `complete`
+    union, where every search has a score for every candidate.
 
     `homes` maps each candidate to the collection it lives in.
     """
 
     returned: list[Any]
-    complete: list[Any]
     homes: dict[str, str]
+    complete: Candidates | None = None
     degraded: list[Degraded] = []
     warnings: list[str] = []
     search_ms: list[float] = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from desireline.core.fusion import Candidates, candidates, fill, without_score
 from desireline.core.recipe import SearchStage
 from desireline.errors import Invalid, invalid
 from desireline.ports import SearchIndex
@@ -36,7 +37,7 @@ def retrieve(
     index: SearchIndex, plan: Plan, milliseconds: Callable[[], float], *, complete: bool
 ) -> Retrieved:
     """Runs of all searches; those that could not run are empty and named in `degraded`."""
-    found = Retrieved(returned=[], complete=[], homes={})
+    found = Retrieved(returned=[], homes={})
     started = milliseconds()
     targets = [_targets(plan, place, found) for place in range(len(plan.stage.searches))]
     for place, search in enumerate(plan.stage.searches):
@@ -48,8 +49,9 @@ def retrieve(
         found.search_ms.append(milliseconds() - before)
     _score_fields(index, plan, targets, found)
     if complete:
+        found.complete = candidates(found.returned)
         before = milliseconds()
-        found.complete = _completed(index, plan, targets, found)
+        _complete(index, plan, targets, found.complete, found.homes)
         found.extra_ms = milliseconds() - before
     return found
 
@@ -57,7 +59,7 @@ def retrieve(
 def nothing(stage: SearchStage) -> Retrieved:
     """What a skipped stage finds."""
     empty = [Run(search.feature_uri, [], [], 0) for search in stage.searches]
-    return Retrieved(returned=empty, complete=empty, homes={})
+    return Retrieved(returned=empty, complete=candidates(empty), homes={})
 
 
 def _targets(plan: Plan, place: int, found: Retrieved) -> list[Target]:
@@ -149,25 +151,18 @@ def _score_fields(
             found.returned[place] = _listed(search, dict(zip(union, scores, strict=True)))
 
 
-def _completed(
-    index: SearchIndex, plan: Plan, targets: list[list[Target]], found: Retrieved
-) -> list[Run]:
-    """Each run followed by the candidates it had not returned, scored by id."""
-    union = list(dict.fromkeys(i for run in found.returned for i in run.ids))
-    runs = []
-    for place, run in enumerate(found.returned):
-        have = set(run.ids)
-        missing = [i for i in union if i not in have]
-        query = plan.queries[place]
-        scores = (
-            _scores(index, targets[place], query, missing, found.homes)
-            if missing and targets[place] and query is not None
-            else [0.0] * len(missing)
-        )
-        runs.append(
-            Run(run.feature_uri, [*run.ids, *missing], [*run.scores, *scores], len(run.ids))
-        )
-    return runs
+def _complete(
+    index: SearchIndex, plan: Plan, targets: list[list[Target]], union: Candidates,
+    homes: dict[str, str],
+) -> None:  # fmt: skip
+    """What a search had not returned is scored by id; 0 where the search has nothing to ask."""
+    for place, query in enumerate(plan.queries):
+        rows = without_score(union, place)
+        missing = [union.ids[row] for row in rows]
+        if missing and targets[place] and query is not None:
+            fill(union, place, rows, _scores(index, targets[place], query, missing, homes))
+        else:
+            fill(union, place, rows, [0.0] * len(rows))
 
 
 def _scores(
