@@ -1,4 +1,4 @@
-"""`desireline keys`: create, list and revoke API keys of a data directory that no server holds."""
+"""`desireline keys`: create, list and revoke the API keys of a data directory, served or not."""
 
 from __future__ import annotations
 

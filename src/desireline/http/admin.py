@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from litestar import MediaType, Request, Response, get, post
+from litestar import MediaType, Response, get, post
 from litestar.params import JSONBody
 from prometheus_client import generate_latest
 
@@ -13,9 +13,8 @@ from desireline import __version__
 from desireline.errors import Unavailable
 from desireline.http import metrics
 from desireline.http.body import Wire
-from desireline.http.caller import admitted
+from desireline.http.caller import AnyRequest, admitted
 
-AnyRequest = Request[Any, Any, Any]
 DISK_FULL = (
     "the disk refused the last write: interactions are answered 507 and nothing is learned;"
     " free disk space below the data directory (no restart is needed)"

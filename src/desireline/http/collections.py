@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar import Request, delete, get, patch, post
+from litestar import delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 
 from desireline.http.body import Wire
-from desireline.http.caller import admitted, collection_of
+from desireline.http.caller import AnyRequest, admitted, collection_of
 from desireline.http.conversion import with_wire_id
 from desireline.http.wire.collections import (
     CollectionOut,
@@ -19,8 +19,6 @@ from desireline.http.wire.collections import (
 )
 from desireline.http.wire.common import Deleted, ListRequest, QueryPage, QuerySize, check_name
 from desireline.types.retriever import Collection, Feature
-
-AnyRequest = Request[Any, Any, Any]
 
 
 def _features(system: Any, sent: list[FeatureIn]) -> list[Feature]:

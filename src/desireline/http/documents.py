@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from litestar import Request, delete, get, patch, post
+from litestar import delete, get, patch, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from desireline.core import filters
 from desireline.errors import invalid
 from desireline.http.body import Wire, loads
-from desireline.http.caller import collection_of
+from desireline.http.caller import AnyRequest, collection_of
 from desireline.http.conversion import document_out
 from desireline.http.wire.collections import (
     DocumentResult,
@@ -24,7 +24,6 @@ from desireline.http.wire.collections import (
 from desireline.http.wire.common import Deleted, Pagination, QuerySize, size_of
 from desireline.steps.corpus import Outcome
 
-AnyRequest = Request[Any, Any, Any]
 ROOT = "/v1/collections/{collection:str}/documents"
 
 

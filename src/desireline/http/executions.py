@@ -7,20 +7,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar import Request, get, post
+from litestar import get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from desireline.core.ids import strip
 from desireline.errors import NotFound
 from desireline.http.body import Wire
-from desireline.http.caller import admitted, retriever_of
+from desireline.http.caller import AnyRequest, admitted, retriever_of
 from desireline.http.conversion import logged_out
 from desireline.http.wire.common import Place, QuerySize
 from desireline.http.wire.executions import ExecutionsPage, ExecutionsRequest
 from desireline.steps.capture.reading import LAGGING
 from desireline.steps.executions import Logged
 
-AnyRequest = Request[Any, Any, Any]
 ONE_LIST, ALL_LIST = "/v1/retrievers/{retriever:str}/executions", "/v1/retrievers/executions/list"
 
 

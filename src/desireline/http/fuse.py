@@ -11,19 +11,18 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import msgspec
-from litestar import Request, post
+from litestar import post
 from litestar.params import FromPath, JSONBody
 
 from desireline.core.ids import prefixed
 from desireline.errors import BadRequest, invalid
 from desireline.http.body import Wire
-from desireline.http.caller import retriever_of
+from desireline.http.caller import AnyRequest, retriever_of
 from desireline.http.ingest import idempotency_key
 from desireline.http.running import answered, asked_of, made_ready
 from desireline.http.wire.fuse import ExecutionLogged, FuseRequest, LogExecutionRequest
 from desireline.http.wire.retrievers import ExecuteResponse
 
-AnyRequest = Request[Any, Any, Any]
 T = TypeVar("T")
 FUTURE = "occurred_at was in the future and became the time of arrival"
 

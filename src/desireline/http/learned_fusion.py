@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from litestar import Request, delete, get, post
+from litestar import delete, get, post
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from desireline.core.contexts import context_key
@@ -14,7 +14,7 @@ from desireline.core.snapshot import Served
 from desireline.core.times import HOUR_MS, from_row_time, iso
 from desireline.errors import invalid, not_available
 from desireline.http.body import Wire
-from desireline.http.caller import retriever_of
+from desireline.http.caller import AnyRequest, retriever_of
 from desireline.http.conversion import logged_context_out
 from desireline.http.wire.learning import (
     ExplorationOut,
@@ -32,7 +32,6 @@ from desireline.http.wire.learning import (
 )
 from desireline.types.log import Execution
 
-AnyRequest = Request[Any, Any, Any]
 ROOT = "/v1/retrievers/{retriever:str}/learned-fusion"
 FLUSH = 'or POST /v1/admin/flush {"close_executions": true}, in a test'
 NO_STAGE = "this retriever has no learned stage: PATCH its feature_search to fusion `learned`"

@@ -6,7 +6,7 @@ import math
 from collections import defaultdict
 from typing import Annotated, Any
 
-from litestar import Request, get
+from litestar import get
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from desireline.core import convergence
@@ -15,7 +15,7 @@ from desireline.core.ids import prefixed
 from desireline.core.snapshot import Served
 from desireline.core.times import DAY_MS, HOUR_MS, iso, parse_iso
 from desireline.errors import invalid
-from desireline.http.caller import retriever_of
+from desireline.http.caller import AnyRequest, retriever_of
 from desireline.http.learned_fusion import ROOT, check_signal, exploration_out, hint_of
 from desireline.http.wire.learning import SegmentOut, SegmentsOut, SegmentWeight
 from desireline.http.wire.reports import (
@@ -35,7 +35,6 @@ from desireline.http.wire.reports import (
 )
 from desireline.steps.learn import Entry, Side, Wanted
 
-AnyRequest = Request[Any, Any, Any]
 Hours = Annotated[int, QueryParameter(ge=1, le=8760)]
 Days = Annotated[int, QueryParameter(ge=1, le=365)]
 Limit = Annotated[int, QueryParameter(ge=1, le=1000)]

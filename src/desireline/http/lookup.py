@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
-from litestar import Request, get, post
+from litestar import get, post
 from litestar.params import FromQuery, JSONBody, QueryParameter
 
 from desireline.core import filters
 from desireline.errors import invalid
 from desireline.http.body import Wire
-from desireline.http.caller import admitted
+from desireline.http.caller import AnyRequest, admitted
 from desireline.http.conversion import collection_id, document_out
 from desireline.http.wire.common import Pagination, size_of
 from desireline.http.wire.lookup import DocumentsFound, SearchDocuments, TypeaheadOut
 from desireline.steps.lookup import MOST_SCANNED, Typed, look_up
 
-AnyRequest = Request[Any, Any, Any]
 FIRST_ONLY = f"`values` are those of the first {MOST_SCANNED} documents"
 Few = Annotated[int, QueryParameter(ge=1, le=50)]
 Prefix = Annotated[str, QueryParameter(max_length=200)]

@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from litestar import Request, delete, get, post
+from litestar import delete, get, post
 from litestar.params import FromPath, JSONBody
 
 from desireline.errors import Forbidden, NotFound, invalid
 from desireline.http.auth import Caller
 from desireline.http.body import Wire
-from desireline.http.caller import admitted
+from desireline.http.caller import AnyRequest, admitted
 from desireline.http.documents import upserted
 from desireline.http.wire.collections import DocumentResult
 from desireline.http.wire.common import ListRequest, QueryPage, QuerySize
@@ -32,7 +32,6 @@ from desireline.http.wire.namespaces import (
 from desireline.types.catalog import NamespaceRecord
 from desireline.types.retriever import Collection
 
-AnyRequest = Request[Any, Any, Any]
 ROOT = "/v1/namespaces"
 KEPT = [
     {

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
-from litestar import Request, route
+from litestar import route
 
 from desireline.errors import NotEnabled
-from desireline.http.caller import admitted
+from desireline.http.caller import AnyRequest, admitted
 
-AnyRequest = Request[Any, Any, Any]
 Method = Literal["GET", "POST", "PATCH", "PUT", "DELETE"]
 UPSERT = "send documents instead: POST /v1/collections/{id}/documents/upsert"
 EVALUATE = "evaluations belong to a later version"

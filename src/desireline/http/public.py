@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from litestar import Request, get, post
+from litestar import get, post
 from litestar.params import FromPath, JSONBody
 
 from desireline.core import shapes
@@ -19,6 +19,7 @@ from desireline.core.keys import secret_hash
 from desireline.core.snapshot import Served
 from desireline.errors import Forbidden, Invalid, Unauthorized, invalid
 from desireline.http.body import Wire
+from desireline.http.caller import AnyRequest
 from desireline.http.running import answered, made_ready
 from desireline.http.wire.interactions import BatchAnswer
 from desireline.http.wire.publications import (
@@ -32,7 +33,6 @@ from desireline.steps.capture import Result, Sent, warning_of
 from desireline.steps.capture.linking import bare_execution_id
 from desireline.steps.capture.sent import check
 
-AnyRequest = Request[Any, Any, Any]
 ROOT = "/v1/public/retrievers/{public_name:str}"
 MOST_SESSION = 512
 MOST_BYTES = 64 << 10

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar import Request, delete, get, patch, post
+from litestar import delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 
 from desireline.core.ids import prefixed
 from desireline.core.snapshot import Served
 from desireline.errors import NotFound
 from desireline.http.body import Wire
-from desireline.http.caller import retriever_of
+from desireline.http.caller import AnyRequest, retriever_of
 from desireline.http.conversion import retriever_out
 from desireline.http.retrievers import schema_in
 from desireline.http.wire.common import Deleted, check_name
@@ -23,7 +23,6 @@ from desireline.http.wire.publications import (
 )
 from desireline.steps.publications import Names
 
-AnyRequest = Request[Any, Any, Any]
 ROOT = "/v1/retrievers/{retriever:str}"
 COPIED = (
     "description", "collection_identifiers", "input_schema", "tags", "metadata", "display_config",

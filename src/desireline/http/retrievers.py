@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from litestar import Request, delete, get, patch, post
+from litestar import delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 
 from desireline.errors import invalid
 from desireline.http.body import Wire
-from desireline.http.caller import admitted, retriever_of
+from desireline.http.caller import AnyRequest, admitted, retriever_of
 from desireline.http.conversion import retriever_out, version_out
 from desireline.http.wire.common import (
     Deleted,
@@ -30,8 +30,6 @@ from desireline.http.wire.retrievers import (
     RetrieversPage,
     RetrieverVersions,
 )
-
-AnyRequest = Request[Any, Any, Any]
 
 
 def schema_in(sent: dict[str, InputField] | None) -> dict[str, Any] | None:

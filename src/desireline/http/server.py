@@ -39,7 +39,7 @@ def run(settings: Settings, life: Life) -> bool:
     gc.freeze()
     # Nearly all of a request ends by its last reference; looking for cycles every 700 objects took
     # 5 % of an ingesting server's time.
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(20_000, 10, 20)
     server.run()
     return bool(server.started)
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from litestar import Request, delete, get, patch, post
+from litestar import delete, get, patch, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from desireline.errors import invalid
 from desireline.http.body import Wire
-from desireline.http.caller import admitted, collection_of
+from desireline.http.caller import AnyRequest, admitted, collection_of
 from desireline.http.wire.common import Pagination, QuerySize, size_of
 from desireline.http.wire.tasks import (
     STATUSES,
@@ -28,7 +28,6 @@ from desireline.http.wire.tasks import (
 from desireline.steps.corpus import distinct
 from desireline.steps.tasks import Report
 
-AnyRequest = Request[Any, Any, Any]
 ONE = "/v1/tasks/{task_id:str}"
 LARGEST_BYTES = 64 << 10
 

@@ -214,13 +214,24 @@ function Answer({ task, last }: { task: Simulation; last: Measured | null }) {
       </p>
     );
   }
-  const share = last[rival].mean > 0 ? Math.round((100 * Math.abs(over.mean)) / last[rival].mean) : null;
+  const shares = last[rival].mean > 0 && relative(rivals, over, last[rival].mean, last.n);
   return (
     <p class={`answer ${verdict === "better" ? "good" : "bad"}`} role="status">
       <b>{verdict === "better" ? "Yes, better." : "No, worse."}</b> {after} the learned order scores {learned} instead of {before} of {rivals}, {basis}: {gain}
-      {share !== null && `, ${share} % ${over.mean > 0 ? "more" : "less"}`}. In 95 of 100 such measurements the interval holds the true difference.
+      {shares && <>, {shares}</>}. In 95 of 100 such measurements the interval holds the true difference.
       {verdict === "better" && last.searches < FEW && " That is soon: a few clicks move how much words and meaning count, and that changes every list at once. The weights below are still far from sure; more searches make them surer and show whether the gain stays."}
     </p>
+  );
+}
+
+/** A difference as a share of what the rival scored, which is taken as it was measured. */
+function relative(rivals: string, over: Estimate, base: number, n: number): ComponentChildren {
+  const [low, mean, high] = [over.low, over.mean, over.high].map((each) => Math.round((100 * each) / base));
+  const between = `${low} to ${high} %`;
+  return (
+    <Explain facts={{ title: "The same as a share", sentence: `The difference in per cent of what ${rivals} scored, which is taken as it was measured.`, unit: "%", n: `${count(n)} held-out queries, simulated users`, interval: between, words: ["held-out query"] }}>
+      {Math.abs(mean!)} % {mean! > 0 ? "more" : "less"} <span class="soft">({between})</span>
+    </Explain>
   );
 }
 
