@@ -24,6 +24,7 @@ from typing import Any
 import msgspec
 import numpy as np
 from caller import Caller
+from pace import Pace
 from server import Server, flush, make_collection, make_retriever, upsert
 
 COLLECTION = "synthetic"
@@ -140,8 +141,9 @@ def of(values: Sequence[float]) -> str:
     return f"{p50:5.2f} / {p99:5.2f}"
 
 
-def rows(caller: Caller, queries: Sequence[str]) -> Iterator[str]:
+def rows(caller: Caller, queries: Sequence[str], pace: Pace) -> Iterator[str]:
     for count in range(1, len(URIS) + 1):
+        pace.take()
         static = make_retriever(
             caller, f"static-{count}", COLLECTION, URIS[:count], fusion="rrf", final_top_k=10
         )
@@ -183,9 +185,10 @@ def one_size(size: int, requests: int) -> None:
             "| learned to static, p50 | round trip static | learned |"
         )
         print("|---" * 9 + "|")
-        for row in rows(caller, queries):
+        pace = Pace()
+        for row in rows(caller, queries, pace):
             print(row, flush=True)
-        print(f"\npeak memory of the server {server.peak_mb():.0f} MB")
+        print(f"\n{pace}; peak memory of the server {server.peak_mb():.0f} MB")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -32,6 +32,7 @@ from typing import Any
 import msgspec
 import numpy as np
 from caller import Caller
+from pace import Pace
 from server import HOST, Server, flush, free_port
 
 from desireline.http.wire.interactions import InteractionRequest
@@ -300,12 +301,13 @@ def compare(options: argparse.Namespace) -> None:
     ours, bare = {ROWS: Series(), 1: Series()}, {ROWS: Series(), 1: Series()}
     disk: list[float] = []
     drained: list[float] = []
-    first = 0
+    first, pace = 0, Pace()
     with Server() as server, bare_server() as bare_port:
         caller = server.caller()
         for _ in range(options.rounds):
             disk.append(raw(1.0))
             for rows in (ROWS, 1):
+                pace.take()
                 bare[rows].add(in_own_process(bare_port, rows, None, options))
                 tally = in_own_process(server.port, rows, first, options)
                 ours[rows].add(tally)
@@ -320,7 +322,7 @@ def compare(options: argparse.Namespace) -> None:
         for rows in (ROWS, 1):
             table(rows, ours[rows], bare[rows], disk)
         print(f"batches until all rows are in the log: {span(drained)} a second")
-        print(f"peak memory of the server {server.peak_mb():.0f} MB")
+        print(f"{pace}; peak memory of the server {server.peak_mb():.0f} MB")
     word = "equal" if acknowledged == found else "NOT EQUAL"
     print(f"acknowledged {acknowledged}, in the log {found}: {word}")
     if acknowledged != found:

@@ -268,22 +268,22 @@ def test_the_estimate_of_memory_is_right_within_a_third(documents: int) -> None:
 
 def test_a_key_is_seen_until_its_time_is_over() -> None:
     memory = RecentMemory()
-    memory.remember("act", "int1", 1000, 500)
+    memory.remember(["act"], "int1", 1000, 500)
     assert [memory.seen("act", now) for now in (1000, 1499, 1500)] == ["int1", "int1", None]
-    memory.remember("act", "int2", 1500, 500)
+    memory.remember(["act"], "int2", 1500, 500)
     assert memory.seen("act", 1600) == "int2"
-    memory.remember("act", "int3", 1600, 9000)  # kept for another length of time now
+    memory.remember(["act"], "int3", 1600, 9000)  # kept for another length of time now
     assert memory.seen("act", 5000) == "int3"
-    memory.remember("act", "", 5000, -1)
+    memory.remember(["act"], "", 5000, -1)
     assert memory.seen("act", 5000) is None
     assert memory.seen("other", 0) is None
 
 
 def test_keys_are_bounded_and_a_flood_does_not_push_out_answers() -> None:
     memory = RecentMemory(keys_bytes=100 * 320)
-    memory.remember("answer", "kept", 0, 24 * WINDOW)
+    memory.remember(["answer"], "kept", 0, 24 * WINDOW)
     for number in range(1000):
-        memory.remember(f"act {number}", "x", number, WINDOW)
+        memory.remember([f"act {number}"], "x", number, WINDOW)
     assert memory.seen("answer", 1000) == "kept"
     assert memory.seen("act 999", 1000) == "x"
     assert memory.seen("act 0", 1000) is None
@@ -293,6 +293,6 @@ def test_keys_are_bounded_and_a_flood_does_not_push_out_answers() -> None:
 def test_expired_keys_take_no_memory() -> None:
     memory = RecentMemory()
     for number in range(100):
-        memory.remember(f"act {number}", "x", number, 10)
-    memory.remember("last", "x", 10_000, 10)
+        memory.remember([f"act {number}"], "x", number, 10)
+    memory.remember(["last"], "x", 10_000, 10)
     assert len(memory._keys) == 1

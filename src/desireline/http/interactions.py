@@ -75,9 +75,8 @@ async def batch(scope: Any, receive: Any, send: Any) -> None:
     system = scope["litestar_app"].state.system
     caller = caller_of(scope, system.keys, "ingest")
     rows = rows_of(await body_of(receive), header(scope, b"content-type"))
-    sent = [sent_of(row) for row in rows]
     results = await system.capture.create_batch(
-        caller.namespace, sent, rows, idempotency_key(scope)
+        caller.namespace, map(sent_of, rows), rows, idempotency_key(scope)
     )
     await respond(send, BatchAnswer.of(results))
 

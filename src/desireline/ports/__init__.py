@@ -172,8 +172,10 @@ class RecentExecutions(Protocol):
     def seen(self, key: str, now_ms: int) -> str | None:
         """The interaction id remembered under a deduplication key, if it is still fresh."""
 
-    def remember(self, key: str, value: str, now_ms: int, keep_ms: int) -> None:
-        """Remember an id (or an idempotent answer) under a key for `keep_ms`."""
+    def remember(self, keys: Sequence[str], value: str, now_ms: int, keep_ms: int) -> None:
+        """Remember an id (or an idempotent answer) under each key for `keep_ms`; a negative time
+        forgets the keys.
+        """
 
 
 class Live(Protocol):

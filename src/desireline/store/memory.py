@@ -274,4 +274,4 @@ def _remember(recent: RecentExecutions, row: dict[str, Any], key: str, said: str
     """As if it had been remembered when it was accepted."""
     keep_ms = duplicates.WINDOW_MS if said == duplicates.STORED else duplicates.ANSWERS_MS
     if key:
-        recent.remember(key, said, _ms(row), keep_ms)
+        recent.remember([key], said, _ms(row), keep_ms)

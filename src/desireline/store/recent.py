@@ -139,9 +139,9 @@ class RecentMemory:
         """What was remembered under a key, while it is fresh."""
         return self._keys.get(key, now_ms)
 
-    def remember(self, key: str, value: str, now_ms: int, keep_ms: int) -> None:
-        """Remember a value under a key for `keep_ms`; a negative time forgets the key."""
-        self._keys.put(key, value, now_ms, keep_ms)
+    def remember(self, keys: Sequence[str], value: str, now_ms: int, keep_ms: int) -> None:
+        """Remember a value under each key for `keep_ms`; a negative time forgets the keys."""
+        self._keys.put(keys, value, now_ms, keep_ms)
 
     def _note_shown(self, execution: RecentExecution, shown: Iterable[Shown]) -> None:
         for place in _places(execution, shown):
@@ -277,10 +277,11 @@ class _Keys:
         found = self._kept.get(_digest(key))
         return found.value if found is not None and now_ms < found.until_ms else None
 
-    def put(self, key: str, value: str, now_ms: int, keep_ms: int) -> None:
-        digest = _digest(key)
+    def put(self, keys: Sequence[str], value: str, now_ms: int, keep_ms: int) -> None:
+        digests = [_digest(key) for key in keys]
         if keep_ms <= 0:
-            self._kept.pop(digest, None)
+            for digest in digests:
+                self._kept.pop(digest, None)
             return
         queue = self._queues.get(keep_ms)
         if queue is None:
@@ -289,9 +290,9 @@ class _Keys:
         newest = queue[-1] if queue else None
         if newest is None or newest.until_ms != now_ms + keep_ms or newest.value != value:
             newest = self._begin(queue, value, now_ms, keep_ms)
-        newest.digests.append(digest)
-        self._kept[digest] = newest
-        self._bytes[keep_ms] += _KEY_BYTES
+        newest.digests += digests
+        self._kept.update(dict.fromkeys(digests, newest))
+        self._bytes[keep_ms] += _KEY_BYTES * len(digests)
 
     def _begin(self, queue: deque[_Slice], value: str, now_ms: int, keep_ms: int) -> _Slice:
         """A new slice; those past their time go, then those beyond the bound."""

@@ -16,47 +16,54 @@ import { titled } from "../ui/title";
 import { meaning } from "../words";
 import { useTaught } from "./learning/simulations";
 
-interface Counts {
+interface Standing {
   version: string;
   warnings: string[];
   interactions: number;
+}
+
+async function standing(signal: AbortSignal): Promise<Standing> {
+  const [health, ready, interactions] = await Promise.all([
+    read<{ version: string }>("/healthz", signal),
+    read<{ warnings: string[] }>("/readyz", signal),
+    send<PageOf<Interaction>>("/v1/retrievers/interactions/list", { limit: 1, include_total: true }, signal),
+  ]);
+  return { version: health.version, warnings: ready.warnings, interactions: interactions.pagination.total ?? 0 };
+}
+
+interface Runs {
   executions: number;
   lessons: number;
 }
 
-async function counted_(retriever: Retriever | undefined, signal: AbortSignal): Promise<Counts> {
-  const tail = (name: string) => retrieverPath(retriever!.retriever_name, `/learned-fusion/${name}`);
-  const [health, ready, interactions, days, stats] = await Promise.all([
-    read<{ version: string }>("/healthz", signal),
-    read<{ warnings: string[] }>("/readyz", signal),
-    send<PageOf<Interaction>>("/v1/retrievers/interactions/list", { limit: 1, include_total: true }, signal),
-    retriever ? read<Convergence>(tail("convergence?days=30"), signal) : null,
-    retriever ? read<Stats>(tail("stats"), signal) : null,
+async function runsOf(name: string, signal: AbortSignal): Promise<Runs> {
+  const [{ days }, { lessons }] = await Promise.all([
+    read<Convergence>(retrieverPath(name, "/learned-fusion/convergence?days=30"), signal),
+    read<Stats>(retrieverPath(name, "/learned-fusion/stats"), signal),
   ]);
-  return {
-    version: health.version,
-    warnings: ready.warnings,
-    interactions: interactions.pagination.total ?? 0,
-    executions: days?.days.reduce((sum, each) => sum + each.executions, 0) ?? 0,
-    lessons: stats?.lessons ?? 0,
-  };
+  return { executions: days.reduce((sum, each) => sum + each.executions, 0), lessons };
 }
+
+const NONE: Runs = { executions: 0, lessons: 0 };
 
 export function SetupPage() {
   const catalogue = useCatalogue(5000);
   const retriever = catalogue.data && chosen(catalogue.data.retrievers, null);
-  const counts = useFresh(catalogue.data ? `counts ${retriever?.retriever_name ?? ""}` : "", (signal) => counted_(retriever, signal), ["execution", "interaction", "lesson"]);
+  // Asked for with the catalogue: what has to wait for it is only what names a retriever.
+  const server = useFresh("standing", standing, ["interaction"]);
+  const name = retriever?.retriever_name ?? "";
+  const runs = useFresh(name && `runs ${name}`, (signal) => runsOf(name, signal), ["execution", "lesson"]);
   const simulated = useTaught(retriever);
   useEffect(() => titled("Setup"), []);
-  const error = catalogue.error ?? counts.error;
-  if (error) return <Problem error={error} again={catalogue.error ? catalogue.again : counts.again} />;
-  if (!catalogue.data || !counts.data) return <Waiting lines={6} />;
+  const failed = [catalogue, server, runs].find((each) => each.error);
+  if (failed) return <Problem error={failed.error!} again={failed.again} />;
+  if (!catalogue.data || !server.data) return <Waiting lines={6} />;
   return (
     <>
-      <Loop catalogue={catalogue.data} retriever={retriever} counts={counts.data} simulated={simulated} />
+      <Loop catalogue={catalogue.data} retriever={retriever} interactions={server.data.interactions} runs={retriever ? runs.data : NONE} simulated={simulated} />
       <div class="halves">
         <Keys />
-        <Server counts={counts.data} />
+        <Server standing={server.data} />
       </div>
       <Collections catalogue={catalogue.data} />
       <Retrievers catalogue={catalogue.data} />
@@ -74,7 +81,8 @@ interface Step {
   code: [string, string][];
 }
 
-function stepsOf(catalogue: Catalogue, retriever: Retriever | undefined, counts: Counts): Step[] {
+function stepsOf(catalogue: Catalogue, retriever: Retriever | undefined, interactions: number, runs: Runs | undefined): Step[] {
+  const many = (n: number | undefined, one: string) => (n === undefined ? "…" : counted(n, one));
   const documents = catalogue.collections.reduce((sum, each) => sum + each.document_count, 0);
   const [collection] = catalogue.collections;
   const name = collection?.collection_name ?? "shoes";
@@ -88,19 +96,19 @@ function stepsOf(catalogue: Catalogue, retriever: Retriever | undefined, counts:
       code: [...(collection ? [] : [["make a collection", FIRST.collection()] as [string, string]]), ["send documents", FIRST.documents(name)]],
     },
     {
-      name: "Search out", state: retriever ? counted(counts.executions, "execution") : "no retriever", done: counts.executions > 0,
+      name: "Search out", state: retriever ? many(runs?.executions, "execution") : "no retriever", done: runs?.executions !== 0,
       sentence: "A retriever runs several searches and makes one list of them; every list is logged.",
       facts: { title: "Executions", sentence: `How often ${search} was run in the last 30 days, by users, simulated ones too.`, unit: "executions", n: "30 days", words: ["execution", "retriever"] },
       code: [...(retriever ? [] : [["make a retriever", FIRST.retriever(name, uris)] as [string, string]]), ["search", FIRST.execute(search)]],
     },
     {
-      name: "Click in", state: counted(counts.interactions, "interaction"), done: counts.interactions > 0,
+      name: "Click in", state: counted(interactions, "interaction"), done: interactions > 0,
       sentence: "Tell what the user did with the execution_id of the list; the receipt says what it is worth.",
       facts: { title: "Interactions", sentence: "All that is stored in this namespace, of simulated users too, whatever their age.", unit: "interactions", n: "all", words: ["interaction"] },
       code: [["record a click", FIRST.interaction()]],
     },
     {
-      name: "Ranking moves", state: counted(counts.lessons, "lesson"), done: counts.lessons > 0,
+      name: "Ranking moves", state: many(runs?.lessons, "lesson"), done: runs?.lessons !== 0,
       sentence: "When a search closes, clicks and silence become a lesson and the weights move.",
       facts: { title: "Lessons", sentence: `Closed executions that ${search} has learned from, of simulated users too.`, unit: "lessons", n: "1 retriever", words: ["lesson", "closing"] },
       code: [["look at the weights", FIRST.weights(search)]],
@@ -108,8 +116,17 @@ function stepsOf(catalogue: Catalogue, retriever: Retriever | undefined, counts:
   ];
 }
 
-function Loop({ catalogue, retriever, counts, simulated }: { catalogue: Catalogue; retriever: Retriever | undefined; counts: Counts; simulated: number }) {
-  const steps = stepsOf(catalogue, retriever, counts);
+interface LoopOf {
+  catalogue: Catalogue;
+  retriever: Retriever | undefined;
+  interactions: number;
+  /** Not known yet: then no step is called the next one on their account. */
+  runs: Runs | undefined;
+  simulated: number;
+}
+
+function Loop({ catalogue, retriever, interactions, runs, simulated }: LoopOf) {
+  const steps = stepsOf(catalogue, retriever, interactions, runs);
   const next = steps.findIndex((step) => !step.done);
   const [picked, setPicked] = useState<number | null>(null);
   const open = picked ?? (next < 0 ? null : next);
@@ -159,11 +176,11 @@ function Keys() {
   );
 }
 
-function Server({ counts }: { counts: Counts }) {
+function Server({ standing }: { standing: Standing }) {
   return (
-    <Card title="Server" aside={<span class={`tag ${counts.warnings.length ? "warn" : "good"}`}>{counts.warnings.length ? "ready, with a warning" : "ready"}</span>}>
-      <p>desireline {counts.version} at <code>{ADDRESS}</code></p>
-      {counts.warnings.map((warning) => <p key={warning} class="problem soft-warn">{warning}</p>)}
+    <Card title="Server" aside={<span class={`tag ${standing.warnings.length ? "warn" : "good"}`}>{standing.warnings.length ? "ready, with a warning" : "ready"}</span>}>
+      <p>desireline {standing.version} at <code>{ADDRESS}</code></p>
+      {standing.warnings.map((warning) => <p key={warning} class="problem soft-warn">{warning}</p>)}
       <p class="foot"><a href="docs">All routes</a> <a href="metrics">Metrics</a> <a href="openapi.json">OpenAPI</a></p>
     </Card>
   );

@@ -26,12 +26,14 @@ CONVERSION_MS = 7 * 24 * 60 * 60_000
 class Link(msgspec.Struct, frozen=True, gc=False):
     """What an interaction was linked to. `reason` says why it can't teach ("": nothing against it).
 
-    `execution_id` is the row's: bare hex, "" when none is known.
+    `execution_id` is the row's: bare hex, "" when none is known. `query_key`: of the
+    execution, else as the client says.
     """
 
     attribution: str
     reason: str = ""
     execution_id: str = ""
+    query_key: str = ""
     execution: RecentExecution | None = None
     shown: Shown | None = None
 
@@ -68,35 +70,37 @@ def from_memory(
         execution = recent.get(bare)
         if execution is not None and execution.namespace == namespace:
             return linked(execution, sent, "logged")
-        return Link("pending", "pending", bare)
+        return Link("pending", "pending", bare, said_query(sent))
+    said = said_query(sent)
     if sent.historical or not sent.document_id:
-        return unlinked(sent)
-    execution = _last_shown(recent, namespace, sent, now_ms)
+        return unlinked(sent, said)
+    execution = _last_shown(recent, namespace, sent, said, now_ms)
     if execution is not None:
         return linked(execution, sent, "inferred")
     if (sent.session_id or sent.user_id) and any(map(signals.is_conversion, types)):
-        return Link("pending", "pending")
-    return unlinked(sent)
+        return Link("pending", "pending", "", said)
+    return unlinked(sent, said)
 
 
 def linked(execution: RecentExecution, sent: Sent, attribution: str) -> Link:
     """The link to a known execution; a document it did not show has no arm."""
+    own, asked = execution.execution_id, execution.query_key
     if not sent.document_id:
-        return Link("none", "query_level", execution.execution_id, execution)
+        return Link("none", "query_level", own, asked, execution)
     shown = _place(execution.shown, sent)
     if shown is None:
-        return Link("none", "not_shown", execution.execution_id, execution)
-    return Link(attribution, "", execution.execution_id, execution, shown)
+        return Link("none", "not_shown", own, asked, execution)
+    return Link(attribution, "", own, asked, execution, shown)
 
 
-def unlinked(sent: Sent) -> Link:
+def unlinked(sent: Sent, said: str) -> Link:
     """The link of an interaction whose execution is not known: the client's word, or nothing."""
     attribution = "client" if sent.feature_uri else "none"
     if sent.execution_id:
-        return Link(attribution, "unknown_execution", bare_execution_id(sent.execution_id))
+        return Link(attribution, "unknown_execution", bare_execution_id(sent.execution_id), said)
     if sent.historical:
-        return Link(attribution, "backfill")
-    return Link(attribution, "no_execution" if sent.document_id else "query_level")
+        return Link(attribution, "backfill", "", said)
+    return Link(attribution, "no_execution" if sent.document_id else "query_level", "", said)
 
 
 def _place(shown: Sequence[Shown], sent: Sent) -> Shown | None:
@@ -112,9 +116,8 @@ def _place(shown: Sequence[Shown], sent: Sent) -> Shown | None:
 
 
 def _last_shown(
-    recent: RecentExecutions, namespace: str, sent: Sent, now_ms: int
+    recent: RecentExecutions, namespace: str, sent: Sent, asked: str, now_ms: int
 ) -> RecentExecution | None:
-    asked = said_query(sent)
     for visitor in (sent.session_id, sent.user_id):
         if visitor:
             found = recent.last_shown(
@@ -136,9 +139,10 @@ async def from_log(log: EventLog, namespace: str, sent: Sent, now_ms: int, limit
     try:
         execution = await asyncio.wait_for(_read(log, namespace, sent, now_ms), limit_ms / 1000)
     except (TimeoutError, DesirelineError):
-        return Link("pending", "pending", bare_execution_id(sent.execution_id))
+        bare = bare_execution_id(sent.execution_id)
+        return Link("pending", "pending", bare, said_query(sent))
     if execution is None:
-        return unlinked(sent)
+        return unlinked(sent, said_query(sent))
     return linked(execution, sent, "logged" if sent.execution_id else "inferred")
 
 

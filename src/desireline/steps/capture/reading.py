@@ -198,7 +198,7 @@ class Readings:
         """Memory forgets it too: what it would teach, and that the same act is a duplicate."""
         key = duplicates.key_of(row)
         if key:
-            self._ports.recent.remember(key, "", now_ms, -1)
+            self._ports.recent.remember([key], "", now_ms, -1)
         execution = self._ports.recent.get(row.execution_id)
         for shown in execution.shown if execution is not None else ():
             shown.rewards[:] = [pair for pair in shown.rewards if pair[0] != row.interaction_id]

@@ -17,7 +17,7 @@ from desireline.core.reward import reward, rewards_of
 from desireline.core.snapshot import Served
 from desireline.errors import NotFound
 from desireline.ports import Live
-from desireline.steps.capture.linking import Link, is_foreign, said_query
+from desireline.steps.capture.linking import Link, is_foreign
 from desireline.steps.capture.receipts import TEACHING
 from desireline.steps.capture.sent import Sent, moment
 from desireline.types.log import COUNTED, NO_ID, Interaction
@@ -130,6 +130,7 @@ class Desk:
             position=shown.position if shown is not None else position,
             position_as_sent=position,
             query=said if isinstance(said, str) else "",
+            query_key=link.query_key,
             reward=worth,
             attribution=attribution,
             teaches_reason=reason,
@@ -235,11 +236,9 @@ def _rest(
     execution = link.execution
     if execution is not None:
         found["purpose"], found["variant"] = execution.purpose, execution.variant
-        found["query_key"], found["context_keys"] = execution.query_key, execution.context_keys
+        found["context_keys"] = execution.context_keys
         found["teaches"] = int(reason in TEACHING)
         found["feature_uri"] = feature_uri
-    else:
-        found["query_key"] = said_query(sent)
     if served is not None:
         found["reward_map_version"] = served.rewards_version
     if sent.feature_uri:
@@ -254,11 +253,12 @@ def _rest(
 def _details(metadata: dict[str, Any]) -> dict[str, Any]:
     """Columns that `metadata` fills, where it holds what the column takes."""
     found: dict[str, Any] = {}
-    for name in metadata.keys() & _COLUMNS.keys():
-        column, fitting = _COLUMNS[name]
-        value = fitting(metadata[name])
-        if value is not None:
-            found[column] = value
+    for name, said in metadata.items():
+        if name in _COLUMNS:
+            column, fitting = _COLUMNS[name]
+            value = fitting(said)
+            if value is not None:
+                found[column] = value
     return found
 
 

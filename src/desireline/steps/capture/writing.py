@@ -6,7 +6,7 @@ answer. When the disk fails, memory takes it back, so that a retry is not swallo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -72,22 +72,23 @@ class Capture:
     async def create_batch(
         self,
         namespace: str,
-        sent: Sequence[Sent | Invalid],
+        sent: Iterable[Sent | Invalid],
         raw: Sequence[bytes | msgspec.Raw],
         key: str = "",
     ) -> list[Result]:
         """Store what is acceptable, each row alone; `raw` are the rows' bytes as sent.
 
+        `sent` is best an iterator: then no more than one of them is in memory at a time.
         One result a row. Raises IntakeFull or StorageFull; then nothing was stored.
         """
         now_ms = self._ports.clock()
-        first = await self._first_results(namespace, key, len(sent), now_ms) if key else None
+        first = await self._first_results(namespace, key, len(raw), now_ms) if key else None
         if first is not None:
             return first
         desk = Desk(self._ports.live, namespace, now_ms, self._ports.node)
         sorting = _Sorting(self._ports.recent.seen, now_ms)
         for index, (each, stamp) in enumerate(
-            zip(sent, self._stamps(now_ms, key, len(sent)), strict=True)
+            zip(sent, self._stamps(now_ms, key, len(raw)), strict=True)
         ):
             try:
                 sorting.take(index, self._sorted(desk, each, stamp))
@@ -127,8 +128,7 @@ class Capture:
         if accepted:
             self._last = self._ports.intake.append([_frame(each) for each in accepted])
         taken = [each for each in accepted if isinstance(each, Taken)]
-        for each in taken:
-            self._learn(each, now_ms)
+        self._learn(taken, now_ms)
         self._remember(answer, now_ms)
         self._count(len(taken), len(accepted) - len(taken), answer)
         await self._settled(taken, answer, now_ms)
@@ -152,12 +152,18 @@ class Capture:
                     await self._ports.forget(each.row.interaction_id, each.row.retriever_id)
             raise
 
-    def _learn(self, taken: Taken, now_ms: int) -> None:
-        """What memory learns of an accepted row: its key, and what it teaches."""
+    def _learn(self, taken: Sequence[Taken], now_ms: int) -> None:
+        """What memory learns of accepted rows: their keys, and what they teach."""
+        keys = [each.key for each in taken if each.key]
+        if keys:
+            self._ports.recent.remember(keys, duplicates.STORED, now_ms, duplicates.WINDOW_MS)
+        for each in taken:
+            if each.row.teaches:
+                self._teach(each)
+
+    def _teach(self, taken: Taken) -> None:
         row = taken.row
-        if taken.key:
-            self._ports.recent.remember(taken.key, duplicates.STORED, now_ms, duplicates.WINDOW_MS)
-        if not row.teaches or taken.execution is None or taken.shown is None:
+        if taken.execution is None or taken.shown is None:
             return
         if row.attribution == "client":
             taken.shown.claims[row.interaction_id] = row.feature_uri
@@ -169,21 +175,21 @@ class Capture:
 
     def _unlearn(self, taken: list[Taken], answer: _Answer, now_ms: int) -> None:
         """The disk failed: a retry must not find itself a duplicate."""
+        keys = [each.key for each in taken if each.key]
+        self._ports.recent.remember(keys, "", now_ms, -1)
         for each in taken:
-            if each.key:
-                self._ports.recent.remember(each.key, "", now_ms, -1)
             if each.shown is not None:
                 own = (each.row.interaction_id, each.row.reward)
                 each.shown.rewards[:] = [pair for pair in each.shown.rewards if pair != own]
         if answer.key:
             place = duplicates.answer_key(answer.namespace, answer.key)
-            self._ports.recent.remember(place, "", now_ms, -1)
+            self._ports.recent.remember([place], "", now_ms, -1)
 
     def _remember(self, answer: _Answer, now_ms: int) -> None:
         if answer.key:
             place = duplicates.answer_key(answer.namespace, answer.key)
             text = _encode(answer.said).decode()
-            self._ports.recent.remember(place, text, now_ms, duplicates.ANSWERS_MS)
+            self._ports.recent.remember([place], text, now_ms, duplicates.ANSWERS_MS)
 
     def _count(self, created: int, failed: int, answer: _Answer) -> None:
         rows = len(answer.said) if isinstance(answer.said, list) else 1
