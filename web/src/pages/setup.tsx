@@ -96,7 +96,7 @@ function stepsOf(catalogue: Catalogue, retriever: Retriever | undefined, interac
       code: [...(collection ? [] : [["make a collection", FIRST.collection()] as [string, string]]), ["send documents", FIRST.documents(name)]],
     },
     {
-      name: "Search out", state: retriever ? many(runs?.executions, "execution") : "no retriever", done: runs?.executions !== 0,
+      name: "Search out", state: retriever ? many(runs?.executions, "execution") : "no retriever", done: (runs?.executions ?? 0) > 0,
       sentence: "A retriever runs several searches and makes one list of them; every list is logged.",
       facts: { title: "Executions", sentence: `How often ${search} was run in the last 30 days, by users, simulated ones too.`, unit: "executions", n: "30 days", words: ["execution", "retriever"] },
       code: [...(retriever ? [] : [["make a retriever", FIRST.retriever(name, uris)] as [string, string]]), ["search", FIRST.execute(search)]],
@@ -108,7 +108,7 @@ function stepsOf(catalogue: Catalogue, retriever: Retriever | undefined, interac
       code: [["record a click", FIRST.interaction()]],
     },
     {
-      name: "Ranking moves", state: many(runs?.lessons, "lesson"), done: runs?.lessons !== 0,
+      name: "Ranking moves", state: many(runs?.lessons, "lesson"), done: (runs?.lessons ?? 0) > 0,
       sentence: "When a search closes, clicks and silence become a lesson and the weights move.",
       facts: { title: "Lessons", sentence: `Closed executions that ${search} has learned from, of simulated users too.`, unit: "lessons", n: "1 retriever", words: ["lesson", "closing"] },
       code: [["look at the weights", FIRST.weights(search)]],
@@ -120,18 +120,19 @@ interface LoopOf {
   catalogue: Catalogue;
   retriever: Retriever | undefined;
   interactions: number;
-  /** Not known yet: then no step is called the next one on their account. */
+  /** Not known yet: then nothing is said of what is next. */
   runs: Runs | undefined;
   simulated: number;
 }
 
 function Loop({ catalogue, retriever, interactions, runs, simulated }: LoopOf) {
   const steps = stepsOf(catalogue, retriever, interactions, runs);
-  const next = steps.findIndex((step) => !step.done);
+  const next = runs ? steps.findIndex((step) => !step.done) : -1;
+  const turning = runs !== undefined && next < 0;
   const [picked, setPicked] = useState<number | null>(null);
   const open = picked ?? (next < 0 ? null : next);
   return (
-    <Card title="The loop" aside={<><Simulated searches={simulated} /><span class="soft">{next < 0 ? "all four turn" : `next: ${steps[next]!.name.toLowerCase()}`}</span></>}>
+    <Card title="The loop" aside={<><Simulated searches={simulated} /><span class="soft">{turning ? "all four turn" : steps[next] ? `next: ${steps[next].name.toLowerCase()}` : ""}</span></>}>
       <ol class="loop">
         {steps.map((step, index) => (
           <li key={step.name} class={step.done ? "done" : index === next ? "next" : ""}>
@@ -149,7 +150,7 @@ function Loop({ catalogue, retriever, interactions, runs, simulated }: LoopOf) {
           {steps[open].code.map(([label, text]) => <Code key={label} label={label} text={text} />)}
         </div>
       )}
-      {next < 0 && open === null && <p class="note">See it: <a href={hrefOf("search")}>search and click</a>, then <a href={hrefOf("learning")}>look at what was learned</a>. Press a step for its command.</p>}
+      {turning && open === null && <p class="note">See it: <a href={hrefOf("search")}>search and click</a>, then <a href={hrefOf("learning")}>look at what was learned</a>. Press a step for its command.</p>}
     </Card>
   );
 }
