@@ -1,6 +1,6 @@
 // Journeys through the pages: search, receipts, keyboard, explanations, colours, and how all of them look.
 import assert from "node:assert/strict";
-import { clicked, faultless, NARROW, open, pictures, SEARCH, searched, watched, WIDE } from "./shared.mjs";
+import { address, clicked, faultless, NARROW, open, pictures, SEARCH, searched, watched, WIDE } from "./shared.mjs";
 
 export const journeys = {
   async "search, click, receipt, and the weights move"(page) {
@@ -53,6 +53,16 @@ export const journeys = {
     assert.match(await page.textContent("[role=tooltip]"), /Lessons.*unit.*from.*lesson/s);
     await page.keyboard.press("Escape");
     assert.equal(await page.locator("[role=tooltip]").count(), 0);
+  },
+  async "one round of answers is enough to go on with"(page) {
+    await page.route(/learned-fusion|analytics|tasks/, () => undefined); // asked for then, and never answered
+    for (const [fragment, there] of [["#/search", "#query:enabled"], ["#/learning", "select:enabled"], ["#/setup", ".loop .step:enabled"]]) {
+      await page.goto(`${address}/${fragment}`);
+      await page.waitForSelector(there);
+    }
+    assert.match(await page.textContent(".loop"), /Search out.*…/);
+    await page.click(".loop li:nth-child(2) .step");
+    await page.waitForSelector(".unfolded code, .unfolded pre");
   },
   async "light and dark"(page) {
     await open(page, "#/setup");
