@@ -129,10 +129,10 @@ async def end_to_end(
         print(f"  not flushed yet: {flusher.last_error}")
     drained = time.perf_counter() - began
     held = next(row for row in await log.query("table_rows") if row["name"] == "interactions")
-    rate = sent / (took + drained)
+    reached = sent / (took + drained)
     print(f"  backlog at the end {behind / 1e6:.0f} MB, drained in {drained:.2f} s")
     spent = (time.process_time() - processor) / sent * 1e6
-    print(f"  end to end {rate:,.0f} rows/s, {spent:.1f} us of processor time a row; "
+    print(f"  end to end {reached:,.0f} rows/s, {spent:.1f} us of processor time a row; "
           f"acknowledged {sent}, in the log {held['total_rows']}")  # fmt: skip
     await intake.close()
     log.close()

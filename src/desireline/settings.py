@@ -103,8 +103,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Meta(
             ge=100,
             le=60_000,
-            description="How often waiting rows move into the event log; under load less often, "
-            "at most 2 s apart.",
+            description="How often waiting rows move into the event log; under load, where "
+            "that is shorter, up to 2 s apart.",
         ),
     ] = 300
     event_log_memory_bytes: Annotated[

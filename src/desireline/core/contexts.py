@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -59,12 +58,7 @@ def context_key(level: str, values: Sequence[Any]) -> str:
     >>> context_key("personal", [None, ""])
     ''
     """
-    return _key(level, tuple([_text(value) for value in values]))
-
-
-@lru_cache(maxsize=4096)
-def _key(level: str, texts: tuple[str, ...]) -> str:
-    """Kept for those who search again."""
+    texts = [_text(value) for value in values]
     if not any(texts):
         return ""
     digest = hashlib.sha1(msgspec.json.encode(texts), usedforsecurity=False)

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
-_TINY = 1e-300
 
 
 def bounds(count: int, low: float, high: float) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Annotated, Any, TypeVar
 
 import msgspec
-from litestar import Request, asgi, delete, get, post
+from litestar import asgi, delete, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
 from litestar.exceptions import MethodNotAllowedException
@@ -23,6 +23,7 @@ from desireline.core.shapes import explain
 from desireline.errors import NotFound, invalid
 from desireline.http.auth import caller_of
 from desireline.http.body import Wire, decode
+from desireline.http.caller import AnyRequest
 from desireline.http.ingest import (
     body_of,
     header,
@@ -86,7 +87,7 @@ async def batch(scope: Any, receive: Any, send: Any) -> None:
     opt={"query": None},
 )  # fmt: skip
 async def list_interactions(
-    request: Request[Any, Any, Any],
+    request: AnyRequest,
     state: State,
     data: JSONBody[ListInteractionsRequest | None] = None,
 ) -> InteractionsPage:
@@ -100,7 +101,7 @@ async def list_interactions(
 
 @get(f"{PATH}/{{interaction_id:str}}")
 async def get_interaction(
-    request: Request[Any, Any, Any], state: State, interaction_id: FromPath[str]
+    request: AnyRequest, state: State, interaction_id: FromPath[str]
 ) -> InteractionOut:
     """One interaction."""
     caller = caller_of(request.scope, state.system.keys, "read")
@@ -114,7 +115,7 @@ async def get_interaction(
 
 @delete(f"{PATH}/{{interaction_id:str}}", status_code=200)
 async def delete_interaction(
-    request: Request[Any, Any, Any], state: State, interaction_id: FromPath[str]
+    request: AnyRequest, state: State, interaction_id: FromPath[str]
 ) -> InteractionDeleted:
     """Delete an interaction and what it taught; deleting it again is no error."""
     caller = caller_of(request.scope, state.system.keys, "write")

@@ -9,12 +9,13 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from litestar import Litestar, Request, get
+from litestar import Litestar, get
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme, Server
 
 from desireline import __version__
 from desireline.http import interactions
+from desireline.http.caller import AnyRequest
 
 ERROR = {
     "type": "object",
@@ -84,7 +85,7 @@ def _refusal() -> dict[str, Any]:
 
 
 @get("/openapi.json", include_in_schema=False, sync_to_thread=False)
-def openapi_json(request: Request[Any, Any, Any]) -> dict[str, Any]:
+def openapi_json(request: AnyRequest) -> dict[str, Any]:
     """The document, made once."""
     state = request.app.state
     if "openapi" not in state:

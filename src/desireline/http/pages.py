@@ -12,11 +12,12 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from litestar import MediaType, Request, Response, get
+from litestar import MediaType, Response, get
 from litestar.params import FromPath
 from litestar.response import Redirect
 
 from desireline.errors import NotFound
+from desireline.http.caller import AnyRequest
 
 _FILES = Path(__file__).parent / "static"
 _BUILT = Path(__file__).parent / "dashboard"
@@ -38,7 +39,7 @@ def _file(name: str, media_type: str) -> Response[bytes]:
 
 
 @get("/", media_type=MediaType.HTML, include_in_schema=False, sync_to_thread=False)
-def start(request: Request[Any, Any, Any]) -> Response[Any]:
+def start(request: AnyRequest) -> Response[Any]:
     """The dashboard. Not built: what this server is, with its own address in the examples.
 
     Its links are relative, so that they hold below any prefix; the bare prefix gets its slash.
@@ -55,7 +56,7 @@ def start(request: Request[Any, Any, Any]) -> Response[Any]:
 
 
 @get("/docs", media_type=MediaType.HTML, include_in_schema=False, sync_to_thread=False)
-def docs(request: Request[Any, Any, Any]) -> Response[Any]:
+def docs(request: AnyRequest) -> Response[Any]:
     """Every route with its shapes."""
     if request.scope["raw_path"].endswith(b"/"):
         return Redirect("../docs", status_code=307)  # from here its links would lead astray
@@ -75,7 +76,7 @@ def style() -> Response[bytes]:
 
 
 @get("/assets/{name:str}", include_in_schema=False, sync_to_thread=False)
-def asset(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
+def asset(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
     """A part of the dashboard. Raises NotFound."""
     found = _BUILT / "assets" / name
     if found.suffix not in _TYPES or found.parent != _BUILT / "assets" or not found.is_file():

@@ -12,12 +12,13 @@ from typing import Any
 
 import msgspec
 import structlog
-from litestar import Request, Response
+from litestar import Response
 from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap
 
 from desireline.core.shapes import expected, expected_of
 from desireline.errors import DesirelineError, FieldError, Invalid, StorageFull, Unavailable
+from desireline.http.caller import AnyRequest
 
 logger = structlog.get_logger("desireline.http")
 
@@ -149,7 +150,7 @@ def _code(part: dict[str, Any]) -> str:
     return "wrong_value" if any(mark in words for mark in marks) else "wrong_type"
 
 
-def answer(request: Request[Any, Any, Any], exception: Exception) -> Response[bytes]:
+def answer(request: AnyRequest, exception: Exception) -> Response[bytes]:
     """The response to any exception (Litestar's exception handler)."""
     error = to_error(exception, request.scope.get("route_handler"))
     kept = _kept_headers(exception)

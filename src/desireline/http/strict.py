@@ -9,16 +9,15 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from litestar import Request
-
 from desireline.core.shapes import MOST_PLACES, nearest
 from desireline.errors import FieldError, Invalid
 from desireline.http.body import loads
+from desireline.http.caller import AnyRequest
 
 _OWN = ("request", "state", "data", "scope", "socket", "headers", "cookies", "query")
 
 
-async def refuse_unread(request: Request[Any, Any, Any]) -> None:
+async def refuse_unread(request: AnyRequest) -> None:
     """Raises Invalid naming every query parameter and body field that nobody would read."""
     handler = request.route_handler
     known = _query_names(handler)
@@ -54,7 +53,7 @@ def _parameter(name: str, known: tuple[str, ...]) -> FieldError:
     return FieldError(f"query.{name}", "unknown_field", f"unknown query parameter `{name}`", hint)
 
 
-async def _refuse_body(request: Request[Any, Any, Any]) -> None:
+async def _refuse_body(request: AnyRequest) -> None:
     if request.method in ("GET", "HEAD", "OPTIONS"):
         return
     sent = loads(await request.body() or b"{}")

@@ -142,9 +142,9 @@ class Flusher:
     def _rest(self, started: float, took: float) -> None:
         pace, intake = self._pace, self._intake
         self._stopping.wait(max(0.0, started + pace.floor - time.monotonic()))
-        left = started + pace.apart(took) - time.monotonic()
+        due = started + pace.apart(took)
         # Who waits may wait for rows not yet synced; a range that is full gains nothing by waiting.
-        while left > 0 and not intake.awaited and intake.backlog_bytes < pace.most_bytes:
-            if intake.urgent.wait(min(left, pace.interval)):
+        while not intake.awaited and intake.backlog_bytes < pace.most_bytes:
+            left = due - time.monotonic()
+            if left <= 0 or intake.urgent.wait(min(left, pace.interval)):
                 return
-            left = started + pace.apart(took) - time.monotonic()

@@ -129,10 +129,11 @@ function Loop({ catalogue, retriever, interactions, runs, simulated }: LoopOf) {
   const steps = stepsOf(catalogue, retriever, interactions, runs);
   const next = runs ? steps.findIndex((step) => !step.done) : -1;
   const turning = runs !== undefined && next < 0;
+  const upcoming = steps[next] ? `next: ${steps[next].name.toLowerCase()}` : "";
   const [picked, setPicked] = useState<number | null>(null);
   const open = picked ?? (next < 0 ? null : next);
   return (
-    <Card title="The loop" aside={<><Simulated searches={simulated} /><span class="soft">{turning ? "all four turn" : steps[next] ? `next: ${steps[next].name.toLowerCase()}` : ""}</span></>}>
+    <Card title="The loop" aside={<><Simulated searches={simulated} /><span class="soft">{turning ? "all four turn" : upcoming}</span></>}>
       <ol class="loop">
         {steps.map((step, index) => (
           <li key={step.name} class={step.done ? "done" : index === next ? "next" : ""}>

@@ -70,7 +70,7 @@ def from_memory(
         execution = recent.get(bare)
         if execution is not None and execution.namespace == namespace:
             return linked(execution, sent, "logged")
-        return Link("pending", "pending", bare, said_query(sent))
+        return Link("pending", "pending", bare, query_key=said_query(sent))
     said = said_query(sent)
     if sent.historical or not sent.document_id:
         return unlinked(sent, said)
@@ -78,7 +78,7 @@ def from_memory(
     if execution is not None:
         return linked(execution, sent, "inferred")
     if (sent.session_id or sent.user_id) and any(map(signals.is_conversion, types)):
-        return Link("pending", "pending", "", said)
+        return Link("pending", "pending", query_key=said)
     return unlinked(sent, said)
 
 
@@ -97,10 +97,12 @@ def unlinked(sent: Sent, said: str) -> Link:
     """The link of an interaction whose execution is not known: the client's word, or nothing."""
     attribution = "client" if sent.feature_uri else "none"
     if sent.execution_id:
-        return Link(attribution, "unknown_execution", bare_execution_id(sent.execution_id), said)
+        bare = bare_execution_id(sent.execution_id)
+        return Link(attribution, "unknown_execution", bare, query_key=said)
     if sent.historical:
-        return Link(attribution, "backfill", "", said)
-    return Link(attribution, "no_execution" if sent.document_id else "query_level", "", said)
+        return Link(attribution, "backfill", query_key=said)
+    reason = "no_execution" if sent.document_id else "query_level"
+    return Link(attribution, reason, query_key=said)
 
 
 def _place(shown: Sequence[Shown], sent: Sent) -> Shown | None:
@@ -140,7 +142,7 @@ async def from_log(log: EventLog, namespace: str, sent: Sent, now_ms: int, limit
         execution = await asyncio.wait_for(_read(log, namespace, sent, now_ms), limit_ms / 1000)
     except (TimeoutError, DesirelineError):
         bare = bare_execution_id(sent.execution_id)
-        return Link("pending", "pending", bare, said_query(sent))
+        return Link("pending", "pending", bare, query_key=said_query(sent))
     if execution is None:
         return unlinked(sent, said_query(sent))
     return linked(execution, sent, "logged" if sent.execution_id else "inferred")

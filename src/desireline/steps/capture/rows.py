@@ -253,12 +253,11 @@ def _rest(
 def _details(metadata: dict[str, Any]) -> dict[str, Any]:
     """Columns that `metadata` fills, where it holds what the column takes."""
     found: dict[str, Any] = {}
-    for name, said in metadata.items():
-        if name in _COLUMNS:
-            column, fitting = _COLUMNS[name]
-            value = fitting(said)
-            if value is not None:
-                found[column] = value
+    for name in metadata.keys() & _COLUMNS.keys():
+        column, fitting = _COLUMNS[name]
+        value = fitting(metadata[name])
+        if value is not None:
+            found[column] = value
     return found
 
 

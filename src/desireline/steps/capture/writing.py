@@ -154,7 +154,7 @@ class Capture:
 
     def _learn(self, taken: Sequence[Taken], now_ms: int) -> None:
         """What memory learns of accepted rows: their keys, and what they teach."""
-        keys = [each.key for each in taken if each.key]
+        keys = _keys(taken)
         if keys:
             self._ports.recent.remember(keys, duplicates.STORED, now_ms, duplicates.WINDOW_MS)
         for each in taken:
@@ -175,8 +175,7 @@ class Capture:
 
     def _unlearn(self, taken: list[Taken], answer: _Answer, now_ms: int) -> None:
         """The disk failed: a retry must not find itself a duplicate."""
-        keys = [each.key for each in taken if each.key]
-        self._ports.recent.remember(keys, "", now_ms, -1)
+        self._ports.recent.remember(_keys(taken), "", now_ms, -1)
         for each in taken:
             if each.shown is not None:
                 own = (each.row.interaction_id, each.row.reward)
@@ -281,6 +280,10 @@ def _taken(desk: Desk, sent: Sent, types: tuple[str, ...], link: Link, stamp: St
     row = desk.row(sent, types, link, stamp)
     key = "" if sent.historical else duplicates.key_of(row)
     return Taken(row, key, link.execution, link.shown, sent.historical)
+
+
+def _keys(taken: Sequence[Taken]) -> list[str]:
+    return [each.key for each in taken if each.key]
 
 
 def _frame(accepted: Taken | RejectedInteraction) -> tuple[str, bytes]:
