@@ -207,3 +207,28 @@ def test_who_waits_is_not_kept_for_the_whole_interval(tmp_path: Path, log: Click
     import time
 
     asyncio.run(scenario(time.monotonic))
+
+
+@pytest.mark.parametrize("comes", ["somebody waits", "a range is full"])
+def test_after_a_long_insert_it_rests_until_somebody_waits_or_a_range_is_full(
+    tmp_path: Path, log: ClickHouse, comes: str
+) -> None:
+    pace = Pace(interval=0.01, floor=0.01, rests=1e6, longest=60, most_bytes=20_000)
+
+    async def scenario() -> tuple[int, int]:
+        intake = SegmentIntake(tmp_path / "intake", "n")
+        flusher = Flusher(intake, log, pace=pace)
+        flusher.start()
+        assert await intake.flushed(intake.append(clicks(1, 1)), timeout_ms=5000)
+        ticket = intake.append(clicks(2, 1))
+        await asyncio.sleep(0.3)  # thirty intervals
+        before = flusher.inserted_rows
+        if comes == "a range is full":
+            ticket = intake.append(clicks(3, 100))
+            while intake.backlog_bytes >= pace.most_bytes:  # what is left of it rests again
+                await asyncio.sleep(0.01)
+        assert await intake.flushed(ticket, timeout_ms=5000)
+        await intake.close()
+        return before, flusher.inserted_rows
+
+    assert asyncio.run(scenario()) == (1, 2 if comes == "somebody waits" else 102)

@@ -226,11 +226,14 @@ function Answer({ task, last }: { task: Simulation; last: Measured | null }) {
 
 /** A difference as a share of what the rival scored, which is taken as it was measured. */
 function relative(rivals: string, over: Estimate, base: number, n: number): ComponentChildren {
-  const [low, mean, high] = [over.low, over.mean, over.high].map((each) => Math.round((100 * each) / base));
+  const percents = [over.low, over.mean, over.high].map((each) => Math.round((100 * each) / base));
+  const more = over.mean > 0;
+  // "3 % less" has no sign of its own, so neither have its bounds, and they change places.
+  const [low, mean, high] = more ? percents : percents.map((each) => -each).reverse();
   const between = `${low} to ${high} %`;
   return (
     <Explain facts={{ title: "The same as a share", sentence: `The difference in per cent of what ${rivals} scored, which is taken as it was measured.`, unit: "%", n: `${count(n)} held-out queries, simulated users`, interval: between, words: ["held-out query"] }}>
-      {Math.abs(mean!)} % {mean! > 0 ? "more" : "less"} <span class="soft">({between})</span>
+      {mean} % {more ? "more" : "less"} <span class="soft">({between})</span>
     </Explain>
   );
 }
