@@ -53,6 +53,13 @@ export const journeys = {
     assert.match(await page.textContent("[role=tooltip]"), /Lessons.*unit.*from.*lesson/s);
     await page.keyboard.press("Escape");
     assert.equal(await page.locator("[role=tooltip]").count(), 0);
+    // One out of sight is scrolled into view by its focus, and explained there.
+    await page.setViewportSize({ width: 1280, height: 300 });
+    await page.locator("main .explain:visible").last().focus();
+    await page.waitForTimeout(200);
+    assert.ok(await page.evaluate(() => scrollY > 0 && document.activeElement.getAttribute("aria-describedby") === "tip"));
+    await page.evaluate(() => scrollTo(0, 0));
+    await page.waitForSelector("[role=tooltip]", { state: "detached" });
   },
   async "one round of answers is enough to go on with"(page) {
     await page.route(/learned-fusion|analytics|tasks/, () => undefined); // asked for then, and never answered

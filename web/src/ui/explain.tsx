@@ -1,6 +1,6 @@
 // What a number means: on hover or focus a card with unit, n, interval and one sentence.
 import type { ComponentChildren } from "preact";
-import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { store, useStore } from "../state/store";
 import { meaning } from "../words";
 
@@ -21,7 +21,8 @@ export interface Facts {
 interface Tip {
   id: string;
   facts: Facts;
-  at: DOMRect;
+  /** What is explained: the card stays beside it. */
+  by: HTMLElement;
 }
 
 const tip = store<Tip | null>(null);
@@ -32,7 +33,8 @@ export function Explain({ facts, children, plain = false }: { facts: Facts; chil
   const id = useId();
   const open = useStore(tip)?.id === id;
   const show = (event: { currentTarget: EventTarget | null }) =>
-    tip.set({ id, facts, at: (event.currentTarget as HTMLElement).getBoundingClientRect() });
+    tip.set({ id, facts, by: event.currentTarget as HTMLElement });
+  useEffect(() => () => hide(id), [id]); // what is gone from the page is not explained
   return (
     <button
       type="button"
@@ -63,14 +65,22 @@ export function TipLayer() {
   useLayoutEffect(() => {
     if (!shown || !card.current) return undefined;
     const { width, height } = card.current.getBoundingClientRect();
-    const left = Math.max(8, Math.min(shown.at.left, document.documentElement.clientWidth - width - 8));
-    const below = shown.at.bottom + 6;
-    setPlace({ left, top: below + height < innerHeight - 8 ? below : Math.max(8, shown.at.top - height - 6) });
     const gone = () => tip.set(null);
-    addEventListener("scroll", gone, { passive: true, capture: true });
+    // A focus may scroll, after the card was shown: it goes along, until what it explains is out of sight.
+    const beside = () => {
+      const at = shown.by.getBoundingClientRect();
+      if (at.bottom < 0 || at.top > innerHeight) return gone();
+      const below = at.bottom + 6;
+      setPlace({
+        left: Math.max(8, Math.min(at.left, document.documentElement.clientWidth - width - 8)),
+        top: below + height < innerHeight - 8 ? below : Math.max(8, at.top - height - 6),
+      });
+    };
+    beside();
+    addEventListener("scroll", beside, { passive: true, capture: true });
     addEventListener("hashchange", gone);
     return () => {
-      removeEventListener("scroll", gone, { capture: true });
+      removeEventListener("scroll", beside, { capture: true });
       removeEventListener("hashchange", gone);
     };
   }, [shown]);
