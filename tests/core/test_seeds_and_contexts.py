@@ -42,6 +42,27 @@ def test_the_light_stream_is_the_same_on_every_machine_and_as_random():
     assert np.abs(np.corrcoef([drawn[1:, 0], *others])[0, 1:]).max() < 4 / 4000**0.5
 
 
+@given(st.integers(0, 2**64 - 1), st.integers(1, 24))
+def test_a_seed_gives_one_window_of_normals(seed, searches):
+    drawn = seeds.normals(seed, (searches, 65))
+    assert drawn.shape == (searches, 65)
+    assert (drawn == seeds.normals(seed, (searches, 65))).all()
+    assert not drawn.flags.writeable
+
+
+def test_windows_of_normals_are_the_same_on_every_machine_and_normal():
+    assert seeds.normals(1, (1, 2)).round(6).tolist() == [[-0.179634, -1.436539]]
+    drawn = np.array([seeds.normals(seeds.seed_of(str(n)), (3, 65)) for n in range(4000)])
+    served, others = drawn[:, :, 0], drawn[:, :, 1:]
+    for each in (served, others[:, :, 0], others[:, :, 63]):
+        below = (each[:, :, None] < [-1.6449, -0.6745, 0.0, 0.6745, 1.6449]).mean(axis=(0, 1))
+        assert np.abs(below - [0.05, 0.25, 0.5, 0.75, 0.95]).max() < 4 * (0.25 / 12_000) ** 0.5
+    # What is served, for one search or another, and what else could have been: no relation.
+    columns = [*served.T, *others[:, :, 0].T, others[:, :, 1:].mean(axis=(1, 2))]
+    apart = np.corrcoef(columns) - np.eye(len(columns))
+    assert np.abs(apart).max() < 4 / 4000**0.5
+
+
 def test_the_personal_key_is_sha1_over_the_json_of_the_values():
     digest = hashlib.sha1(b'["u1"]', usedforsecurity=False).hexdigest()[:16]
     assert contexts.context_of(LearningConfig(), {"user_id": "u1"}).personal == f"personal:{digest}"

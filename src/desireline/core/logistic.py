@@ -213,11 +213,10 @@ def _slopes(
     return mean, spread
 
 
-def draws(
-    mean: Array, spread: Array, config: LearningConfig, rng: np.random.Generator, count: int
-) -> Array:
-    """(count, F) weights: slopes `m + L z`, projected. `mean`, `spread` are from `slopes_of`."""
-    normal = rng.standard_normal((len(mean), count))
+def draws(mean: Array, spread: Array, normal: Array, config: LearningConfig) -> Array:
+    """(count, F) weights: slopes `m + L z`, projected. `mean`, `spread` are from `slopes_of`,
+    `normal` (F, count) are standard normal draws z.
+    """
     # So small a product is not worth the matrix library, whose code is seldom in the cache.
     slopes = np.add.reduce(spread[:, :, None] * normal, axis=1) + mean[:, None]
     return _weights(slopes.T, config)

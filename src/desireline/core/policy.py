@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from desireline.core import beta, logistic
 from desireline.core.beta import BetaNode
 from desireline.core.logistic import LogisticNode
-from desireline.core.seeds import light_generator
+from desireline.core.seeds import light_generator, normals
 from desireline.core.times import from_row_time
 from desireline.types import log
 from desireline.types.learning import Context, LearningConfig, Level, Taught, Weights
@@ -401,7 +401,8 @@ def draw_many(found: Ready, rng: np.random.Generator, count: int) -> Array:
     """
     config = found.config
     if found.slopes is not None and found.spread is not None:
-        return logistic.draws(found.slopes, found.spread, config, rng, count)
+        normal = rng.standard_normal((found.searches, count))
+        return logistic.draws(found.slopes, found.spread, normal, config)
     if found.alpha is not None and found.beta is not None:
         return beta.draws(found.alpha, found.beta, found.exploration, config, rng, count)
     return np.full((count, found.searches), 1.0 / found.searches)
@@ -425,6 +426,9 @@ def draw_with_others(found: Ready, seed: int, count: int) -> tuple[Weights, Arra
     """
     if found.searches == 1:
         drawn = np.ones((1 + count, 1))
+    elif found.slopes is not None and found.spread is not None:
+        normal = normals(seed, (found.searches, 1 + count))
+        drawn = logistic.draws(found.slopes, found.spread, normal, found.config)
     else:
         drawn = draw_many(found, light_generator(seed), 1 + count)
     return _weights(drawn[0], found), drawn[1:]

@@ -6,10 +6,13 @@ Knows numbers only. Clamping and then renormalising can leave the bounds; this c
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
+_SMALL = 1e-300  # below, a share of 1 by it may be more than a number can hold
 
 
 def bounds(count: int, low: float, high: float) -> tuple[float, float]:
@@ -30,41 +33,37 @@ def project(theta: ArrayLike, low: float, high: float) -> Array:
     [0.9, 0.05, 0.05]
     """
     given = np.asarray(theta, dtype=np.float64)
-    columns = np.ascontiguousarray(given.T if given.ndim == 2 else given[:, None])
-    total = _added(columns)
-    if not total.all():
-        columns = np.where(total > 0, columns, 1.0)
-        total = _added(columns)
+    columns = given.T if given.ndim == 2 else given[:, None]
+    if len(columns) == 1:
+        return np.ones_like(given)
+    largest = np.maximum.reduce(columns, axis=0)
+    if not np.minimum.reduce(largest) > _SMALL:
+        columns = np.divide(columns, largest, out=np.ones_like(columns), where=largest > 0)
     low, high = bounds(len(columns), low, high)
     # Where all others at `low` leave no more than `high` to one, no weight can pass `high`.
     floor_only = high + (len(columns) - 1) * low >= 1.0 - 1e-12
-    shares = columns / total
-    weights = _floored(shares, low).T if floor_only else _bounded(shares.T, low, high)
+    weights = _floored(columns, low).T if floor_only else _bounded(columns.T, low, high)
     return weights.reshape(given.shape)
 
 
-def _added(columns: Array) -> Array:
-    """(m,) sums over (F, m): of few long columns that is faster than a reduction."""
-    total: Array = columns[0]
-    for column in columns[1:]:
-        total = total + column
-    return total
+def _floored(columns: Array, low: float) -> Array:
+    """`max(s theta_i, low)` of (F, m) columns, with the s that makes each sum 1.
 
-
-def _floored(shares: Array, low: float) -> Array:
-    """`max(s share_i, low)` of (F, m) shares that sum to 1, with the s that makes the sum 1.
-
-    The sum grows with s and is the largest, over k, of `k low + s (the F - k largest shares)`: so
-    s is the smallest of those that each k alone would give.
+    The sum grows with s and is the largest, over k, of `k low + s (the F - k largest)`: so s is the
+    smallest of those that each k alone would give.
     """
-    ordered, last = np.sort(shares, axis=0), len(shares) - 1
-    kept = ordered[last]
-    scale = (1.0 - low * last) / kept
-    for held in range(last - 1, -1, -1):
-        kept = kept + ordered[held]
-        scale = np.minimum(scale, (1.0 - low * held) / kept)
-    weights: Array = np.maximum(shares * scale, low)
+    kept = np.add.accumulate(np.sort(columns, axis=0)[::-1], axis=0)
+    scale = np.minimum.reduce(_left(len(columns), low) / kept, axis=0)
+    weights: Array = np.maximum(columns * scale, low)
     return weights
+
+
+@lru_cache(maxsize=256)
+def _left(count: int, low: float) -> Array:
+    """(count, 1): what `low` leaves to the 1, 2, … `count` largest; read-only."""
+    left: Array = 1.0 - low * np.arange(count - 1, -1, -1.0)[:, None]
+    left.setflags(write=False)
+    return left
 
 
 def _bounded(rows: Array, low: float, high: float) -> Array:

@@ -6,11 +6,14 @@ Knows how names become numbers. Does not know what is drawn.
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.random.bit_generator import ISeedSequence
 from numpy.typing import DTypeLike, NDArray
+
+TABLE, TABLE_SEED = 2**17, 64
 
 
 def seed_of(*parts: str) -> int:
@@ -48,6 +51,29 @@ def light_generator(seed: int) -> np.random.Generator:
     """
     sequence: Any = _Digest(seed)  # numpy takes any ISeedSequence; its types know only its own
     return np.random.Generator(np.random.PCG64(sequence))
+
+
+def normals(seed: int, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Standard normal draws of a seed, for every search: a window of one table; read-only.
+
+    No generator is born. Where the window begins is drawn by the seed, so each number of it has the
+    table's distribution (2^17 draws: off from the normal one by .003), and two numbers
+    of a window are as independent as any two of the table. Windows of different seeds share numbers
+    where they overlap, rarely: 65 draws for 3 searches in one of 300 pairs.
+
+    >>> normals(7, (2, 3)).tolist() == normals(7, (2, 3)).tolist()
+    True
+    """
+    table, size = _table(), shape[0] * shape[1]
+    first = seed % (len(table) - size)
+    return table[first : first + size].reshape(shape)
+
+
+@lru_cache(maxsize=1)
+def _table() -> NDArray[np.float64]:
+    table = generator(TABLE_SEED).standard_normal(TABLE)
+    table.setflags(write=False)
+    return table
 
 
 class _Digest(ISeedSequence):

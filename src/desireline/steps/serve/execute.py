@@ -1,10 +1,12 @@
-"""One execution, straight down: decide, search, fuse, filter, page, record, answer.
+"""One execution, straight down: search, decide, fuse, filter, page, record, answer.
 
 Knows the order of things and the ports. No database is read here: retrievers, weights and switches
 come from memory, documents from the index.
 """
 
 from __future__ import annotations
+
+from functools import partial
 
 import msgspec
 
@@ -17,10 +19,10 @@ from desireline.steps.serve.continuing import Going, going_on, mark_of, seen_bef
 from desireline.steps.serve.decide import Decider
 from desireline.steps.serve.ports import Ports, milliseconds
 from desireline.steps.serve.progress import Steps, drained
-from desireline.steps.serve.request import Answer, Choice, Degraded, Request
+from desireline.steps.serve.request import Answer, Degraded, Request
 from desireline.steps.serve.telling import told
 from desireline.steps.serve.timings import Timings
-from desireline.steps.serve.working import Asked, Work, limits_of
+from desireline.steps.serve.working import Asked, Choosing, Work, limits_of
 
 
 class Serve:
@@ -52,22 +54,22 @@ class Serve:
                 seen=seen_before(going, request.offset),
             ),
         )  # fmt: skip
-        choice = self._choice(work.asked, going)
-        answer, ranked = yield from work.run(choice)
+        answer, ranked = yield from work.run(self._choosing(work.asked, going))
         if not answer.shown:
             answer.warnings = [*answer.warnings, *work.filling.absent_fields()]
-        if request.offset and going is None and choice is not None and choice.served:
+        if request.offset and going is None and answer.choice and answer.choice.served:
             answer.warnings = [*answer.warnings, continuing.ANEW]
         return self.finish(answer, ranked, started, going)
 
-    def _choice(self, asked: Asked, going: Going | None) -> Choice | None:
-        """The decision of a learned stage, or that of the execution that goes on."""
+    def _choosing(self, asked: Asked, going: Going | None) -> Choosing | None:
+        """What decides for a learned stage, anew or as the execution that goes on; else nothing."""
         stage = asked.served.recipe.search
         if stage is None or stage.fusion != "learned":
             return None
+        known = asked.served, asked.request
         if going is not None and going.kept is not None:
-            return self.decider.again(asked.served, asked.request, going.kept, asked.now_ms)
-        return self.decider.choose(asked.served, asked.request, asked.execution_id, asked.now_ms)
+            return partial(self.decider.again, *known, going.kept, asked.now_ms)
+        return partial(self.decider.choose, *known, asked.execution_id, asked.now_ms)
 
     def finish(
         self, answer: Answer, ranked: rank.Ranked | None, started: float,

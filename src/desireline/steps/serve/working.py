@@ -5,7 +5,7 @@ Knows the order of stages and the index; decides no weights and logs nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from math import nan
 from typing import Any
@@ -31,6 +31,9 @@ DEFAULT_LIST = 25
 MOST_LISTED = 5000  # documents that later stages, or exact facets, are given without a search
 
 
+Choosing = Callable[[], Choice]
+
+
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What one execution works on. `seen` are the documents of the pages before this one."""
 
@@ -53,12 +56,12 @@ class Work:
         self.stages: list[dict[str, Any]] = []
         self.limits: list[dict[str, Any]] = []
 
-    def run(self, choice: Choice | None) -> Steps[tuple[Answer, rank.Ranked | None]]:
+    def run(self, choosing: Choosing | None) -> Steps[tuple[Answer, rank.Ranked | None]]:
         """All stages. Raises Invalid for bad inputs, those of the first stage before it starts."""
         stage = self.served.recipe.search
         if stage is None:
             return (yield from self.listing()), None
-        return (yield from self.searching(stage, choice))
+        return (yield from self.searching(stage, choosing))
 
     # Listing: a retriever without a search.
 
@@ -101,9 +104,14 @@ class Work:
     # Searching.
 
     def searching(
-        self, stage: SearchStage, choice: Choice | None
+        self, stage: SearchStage, choosing: Choosing | None
     ) -> Steps[tuple[Answer, rank.Ranked]]:
-        """Search, fuse, run the later stages, cut to the page."""
+        """Search, decide, fuse, run the later stages, cut to the page.
+
+        The index walks through more memory than the processor's caches hold. So all arithmetic,
+        from the decision to the propensities, stands together between the searches and the reading
+        of documents: numpy comes back into the caches once, not three times.
+        """
         started, name = milliseconds(), stage.stage_name
         plan, wrong = None, None
         try:
@@ -114,10 +122,12 @@ class Work:
         yield self._progress("stage_start", name, 0)
         if wrong is not None:
             yield self._progress("stage_error", name, 0, error=wrong)
-        found = self._found(stage, plan, complete=choice is not None)
+        found = self._found(stage, plan, complete=choosing is not None)
+        choice = choosing() if choosing is not None else None
         ranked = rank.rank(stage, self.served, found, choice, self.execution_id)
         union = len(ranked.served.ids)
         kept = min(stage.final_top_k, union)
+        propensities = self._propensities(ranked, choice, kept)
         noted = self._note(
             name, union, kept, milliseconds() - started,
             search_ms=[round(ms, 3) for ms in found.search_ms], by_id_ms=round(found.extra_ms, 3),
@@ -130,22 +140,26 @@ class Work:
         answer = self._answer(
             page, fused=ranked.served, homes=found.homes, weights=ranked.weights,
             method=ranked.method, choice=choice, total=total,
-            propensities=self._propensities(ranked, choice, places),
+            propensities=[propensities[place] for place in places],
             explored_at=ranked.explored_at, shadow=ranked.shadow, degraded=found.degraded,
             warnings=found.warnings, limits=limits_of(stage, self.request.limit), facets=facets,
         )  # fmt: skip
         return answer, ranked
 
-    def _propensities(
-        self, ranked: rank.Ranked, choice: Choice | None, places: Sequence[int]
-    ) -> list[float]:
-        """Unknown (NaN) where later stages move what drawn weights ordered, or chance decides."""
+    def _propensities(self, ranked: rank.Ranked, choice: Choice | None, kept: int) -> list[float]:
+        """Of the fused list, as far as the page may reach into it.
+
+        Unknown (NaN) where later stages move what drawn weights ordered, or chance decides.
+        """
         recipe, drawn = self.served.recipe, choice is not None and choice.served
+        union, request = len(ranked.served.ids), self.request
         if recipe.is_random or (drawn and not recipe.keeps_places):
-            return [nan] * len(places)
+            return [nan] * union
+        if not drawn:
+            return [1.0] * union
+        ends = kept if recipe.later else min(kept, request.offset + (request.limit or kept))
         share = self.served.learning.exploration_traffic
-        certain = rank.propensities(ranked, choice, max(places, default=-1) + 1, share)
-        return [certain[place] for place in places]
+        return rank.propensities(ranked, choice, ends, share)
 
     def _found(
         self, stage: SearchStage, plan: retrieve.Plan | None, *, complete: bool
