@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,6 +59,41 @@ def literally(theta: list[float], low: float) -> list[float]:
 @given(st.lists(st.floats(1e-3, 1e3), min_size=2, max_size=12), st.floats(0, 0.08))
 def test_the_floor_alone_is_the_formula_read_literally(theta: list[float], low: float):
     np.testing.assert_allclose(project(theta, low, 1.0), literally(theta, low), rtol=0, atol=1e-12)
+
+
+def exactly(theta: list[float], low: float, high: float) -> list[float]:
+    """`clip(s theta_i, low, high)` of sum 1 in fractions: from knot to knot the sum is linear."""
+    each, (floor, ceiling) = [Fraction(t) for t in theta], map(Fraction, (low, high))
+
+    def at(scale: Fraction) -> list[Fraction]:
+        return [min(max(scale * t, floor), ceiling) for t in each]
+
+    before = Fraction(0)
+    for knot in sorted({bound / t for t in each for bound in (floor, ceiling)}):
+        short, over = 1 - sum(at(before)), sum(at(knot)) - 1
+        if over >= 0:
+            scale = before + (knot - before) * (short / (short + over) if short else 0)
+            return [float(weight) for weight in at(scale)]
+        before = knot
+    raise AssertionError("bounds that can't be met")
+
+
+@given(
+    st.lists(st.floats(-100, 100), min_size=2, max_size=8),
+    st.sampled_from([0.0, 0.01, 0.05, 0.1]), st.sampled_from([0.5, 0.6, 0.95, 1.0]),
+)  # fmt: skip
+def test_any_ratio_is_kept_to_the_last_bits(powers: list[float], low: float, high: float):
+    theta = [10.0**power for power in powers]
+    np.testing.assert_allclose(
+        project(theta, low, high), exactly(theta, low, high), rtol=0, atol=1e-14
+    )
+
+
+def test_a_tiny_row_does_not_move_another():
+    rows = np.random.default_rng(1).gamma(0.5, size=(50, 3))
+    together = project(np.vstack([rows, [[1e-310, 2e-310, 0.0]], [[0.0, 0.0, 0.0]]]), 0.05, 0.95)
+    assert (together[:-2] == project(rows, 0.05, 0.95)).all()
+    np.testing.assert_allclose(together[-2:], [[0.95 / 3, 1.9 / 3, 0.05], [1 / 3] * 3], rtol=1e-12)
 
 
 def test_nothing_known_is_equal_weights():

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
-_SMALL = 1e-300  # below, a share of 1 by it may be more than a number can hold
+_SMALL = 1e-300  # what is below, 1 can't be divided by
 
 
 def bounds(count: int, low: float, high: float) -> tuple[float, float]:
@@ -27,7 +27,8 @@ def bounds(count: int, low: float, high: float) -> tuple[float, float]:
 def project(theta: ArrayLike, low: float, high: float) -> Array:
     """`w_i = clip(s theta_i, low, high)` with the one s that makes the sum 1.
 
-    theta: (F,) or (m, F), each >= 0; a row of zeros becomes equal weights. Same shape back.
+    theta: (F,) or (m, F), m >= 1, each >= 0, sums finite; a row of zeros becomes equal weights.
+    Same shape back.
 
     >>> project([0.98, 0.01, 0.01], 0.05, 0.95).tolist()
     [0.9, 0.05, 0.05]
@@ -38,7 +39,8 @@ def project(theta: ArrayLike, low: float, high: float) -> Array:
         return np.ones_like(given)
     largest = np.maximum.reduce(columns, axis=0)
     if not np.minimum.reduce(largest) > _SMALL:
-        columns = np.divide(columns, largest, out=np.ones_like(columns), where=largest > 0)
+        some, tiny = largest > 0, largest <= _SMALL
+        columns = np.divide(columns, largest, out=np.where(some, columns, 1.0), where=some & tiny)
     low, high = bounds(len(columns), low, high)
     # Where all others at `low` leave no more than `high` to one, no weight can pass `high`.
     floor_only = high + (len(columns) - 1) * low >= 1.0 - 1e-12
@@ -68,7 +70,7 @@ def _left(count: int, low: float) -> Array:
 
 def _bounded(rows: Array, low: float, high: float) -> Array:
     """The sum is piecewise linear in s: find the piece, then solve it for the free weights."""
-    rows = np.maximum(rows / rows.max(axis=1, keepdims=True), 1e-12)
+    rows = np.maximum(rows / rows.max(axis=1, keepdims=True), _SMALL)
     knots = np.concatenate([low / rows, high / rows], axis=1)
     knots.sort(axis=1)
     sums = np.minimum(np.maximum(knots[:, :, None] * rows[:, None, :], low), high).sum(axis=2)

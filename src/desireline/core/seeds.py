@@ -6,14 +6,11 @@ Knows how names become numbers. Does not know what is drawn.
 from __future__ import annotations
 
 import hashlib
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.random.bit_generator import ISeedSequence
 from numpy.typing import DTypeLike, NDArray
-
-TABLE, TABLE_SEED = 2**17, 64
 
 
 def seed_of(*parts: str) -> int:
@@ -41,7 +38,7 @@ def generator(seed: int) -> np.random.Generator:
 
 
 def light_generator(seed: int) -> np.random.Generator:
-    """As `generator`, of another stream, and born in a third of the time: for every search.
+    """As `generator`, of another stream, and born in a third of the time: for draws of counts.
 
     numpy mixes a seed in some hundred small steps before PCG64 takes 256 bits of it; SHA-256 gives
     the 256 bits at once. `seed` is unsigned, of 64 bits.
@@ -54,26 +51,23 @@ def light_generator(seed: int) -> np.random.Generator:
 
 
 def normals(seed: int, shape: tuple[int, int]) -> NDArray[np.float64]:
-    """Standard normal draws of a seed, for every search: a window of one table; read-only.
+    """Standard normal draws of a seed: a window of one table, read-only; no generator is born.
 
-    No generator is born. Where the window begins is drawn by the seed, so each number of it has the
-    table's distribution (2^17 draws: off from the normal one by .003), and two numbers
-    of a window are as independent as any two of the table. Windows of different seeds share numbers
-    where they overlap, rarely: 65 draws for 3 searches in one of 300 pairs.
+    Where the window begins is drawn by the seed, so each number of it has the table's distribution
+    (2^17 draws: its distribution function is off from the normal one by .003 at most), and two
+    numbers of a window are as independent as any two of the table. Windows of two seeds overlap
+    rarely: of 65 draws for 3 searches, those of one in 300 pairs do (ADR 0019).
 
     >>> normals(7, (2, 3)).tolist() == normals(7, (2, 3)).tolist()
     True
     """
-    table, size = _table(), shape[0] * shape[1]
-    first = seed % (len(table) - size)
-    return table[first : first + size].reshape(shape)
+    size = shape[0] * shape[1]
+    first = seed % (len(_NORMALS) - size)
+    return _NORMALS[first : first + size].reshape(shape)
 
 
-@lru_cache(maxsize=1)
-def _table() -> NDArray[np.float64]:
-    table = generator(TABLE_SEED).standard_normal(TABLE)
-    table.setflags(write=False)
-    return table
+_NORMALS = generator(64).standard_normal(2**17)  # at once: 2 ms that no search waits for
+_NORMALS.setflags(write=False)
 
 
 class _Digest(ISeedSequence):

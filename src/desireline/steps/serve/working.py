@@ -110,7 +110,7 @@ class Work:
 
         The index walks through more memory than the processor's caches hold. So all arithmetic,
         from the decision to the propensities, stands together between the searches and the reading
-        of documents: numpy comes back into the caches once, not three times.
+        of documents: numpy comes back into the caches once, not three times (ADR 0019).
         """
         started, name = milliseconds(), stage.stage_name
         plan, wrong = None, None
@@ -127,7 +127,9 @@ class Work:
         ranked = rank.rank(stage, self.served, found, choice, self.execution_id)
         union = len(ranked.served.ids)
         kept = min(stage.final_top_k, union)
-        propensities = self._propensities(ranked, choice, kept)
+        is_plain = self._is_plain(stage)
+        deepest = min(kept, self.request.offset + (self.request.limit or kept))
+        propensities = self._propensities(ranked, choice, deepest) if is_plain else []
         noted = self._note(
             name, union, kept, milliseconds() - started,
             search_ms=[round(ms, 3) for ms in found.search_ms], by_id_ms=round(found.extra_ms, 3),
@@ -137,6 +139,8 @@ class Work:
         )
         page, total, facets = yield from self._page(stage, ranked.served, found.homes)
         places = [candidate.row for candidate in page]
+        if not is_plain:  # only the page tells how deep it reaches
+            propensities = self._propensities(ranked, choice, max(places, default=-1) + 1)
         answer = self._answer(
             page, fused=ranked.served, homes=found.homes, weights=ranked.weights,
             method=ranked.method, choice=choice, total=total,
@@ -146,20 +150,16 @@ class Work:
         )  # fmt: skip
         return answer, ranked
 
-    def _propensities(self, ranked: rank.Ranked, choice: Choice | None, kept: int) -> list[float]:
-        """Of the fused list, as far as the page may reach into it.
+    def _propensities(self, ranked: rank.Ranked, choice: Choice | None, depth: int) -> list[float]:
+        """Of the first `depth` rows of the fused list.
 
         Unknown (NaN) where later stages move what drawn weights ordered, or chance decides.
         """
         recipe, drawn = self.served.recipe, choice is not None and choice.served
-        union, request = len(ranked.served.ids), self.request
         if recipe.is_random or (drawn and not recipe.keeps_places):
-            return [nan] * union
-        if not drawn:
-            return [1.0] * union
-        ends = kept if recipe.later else min(kept, request.offset + (request.limit or kept))
+            return [nan] * depth
         share = self.served.learning.exploration_traffic
-        return rank.propensities(ranked, choice, ends, share)
+        return rank.propensities(ranked, choice, depth, share)
 
     def _found(
         self, stage: SearchStage, plan: retrieve.Plan | None, *, complete: bool
@@ -192,7 +192,7 @@ class Work:
         """
         kept = min(stage.final_top_k, len(fused.ids))
         stages, seen = self.served.recipe.later, self.asked.seen
-        if not (stages or stage.groups or stage.facets):
+        if self._is_plain(stage):
             rows, total = continuing.cut(range(kept), self.request, seen, fused.ids.__getitem__)
             return self._candidates(fused, rows, homes), total, {}
         whole = stage.groups or stage.facets
@@ -205,6 +205,10 @@ class Work:
         found = yield from later.run(stages, found, self._tools())
         page, total = continuing.cut(found, self.request, seen, _id_of)
         return list(page), total, facets
+
+    def _is_plain(self, stage: SearchStage) -> bool:
+        """Whether the page is cut straight out of the fused list."""
+        return not (self.served.recipe.later or stage.groups or stage.facets)
 
     def _facets(self, stage: SearchStage, found: Candidates) -> dict[str, Any]:
         """Counts over the candidates; exact ones over every document that matches the filters."""
