@@ -17,8 +17,8 @@ from pathlib import Path
 
 import msgspec
 
-from desireline.store import clickhouse
 from desireline.store.clickhouse import ClickHouse
+from desireline.store.inserts import SETTINGS
 from desireline.types.log import Interaction
 
 RANGE = 50_000
@@ -73,7 +73,7 @@ def inserts(log: ClickHouse, ranges: int) -> int:
     for turn in range(ranges * 3):
         table = ("interactions", "interactions", "plain")[turn % 3]
         collapse = "1" if turn % 3 == 1 else "0"
-        clickhouse.INSERT_SETTINGS["optimize_on_insert"] = collapse
+        SETTINGS["optimize_on_insert"] = collapse
         rows, token = block(first, RANGE), f"range-{first}"
         name = f"{table}, optimize_on_insert={collapse}"
         took = measured(lambda t=table, r=rows, k=token: log.insert(t, r, k))
@@ -81,7 +81,7 @@ def inserts(log: ClickHouse, ranges: int) -> int:
         first += RANGE
     for name, found in times.items():
         report(f"insert {RANGE} rows into {name}", found)
-    clickhouse.INSERT_SETTINGS["optimize_on_insert"] = "0"
+    SETTINGS["optimize_on_insert"] = "0"
     return first
 
 

@@ -14,7 +14,7 @@ from desireline import errors
 from desireline.store import queries
 from desireline.store.clickhouse import ClickHouse, Limits
 from tests.builders import an_interaction, json_lines
-from tests.store.event_logs import BACKENDS, ask, embedded
+from tests.store.event_logs import BACKENDS, ask, embedded, held
 
 HOSTILE = [
     "a'; drop table interactions; --",
@@ -80,6 +80,19 @@ def test_opening_again_changes_nothing(tmp_path: Path) -> None:
     for _ in range(2):
         with embedded(tmp_path) as log:
             assert len(log._ask("SELECT * FROM schema_versions")) == 3
+
+
+@pytest.mark.parametrize("name", ["it's", "a b", "x*y", "q?", "[z]", "ü", "back\\slash", "100%"])
+def test_rows_travel_through_folders_of_any_name(tmp_path: Path, name: str) -> None:
+    with embedded(tmp_path / name) as log:
+        log.insert("interactions", json_lines(an_interaction(1)), "token")
+        assert len(held(log, "interactions", "default")) == 1
+
+
+def test_a_folder_that_the_engine_takes_for_a_pattern_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "{shop}"
+    with pytest.raises(errors.StartupError, match="braces for a pattern"):
+        ClickHouse(f"chdb://{folder}/events", folder)
 
 
 def test_hostile_strings_are_bound_and_come_back(log: ClickHouse) -> None:

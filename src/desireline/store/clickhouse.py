@@ -31,23 +31,11 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 import desireline
 from desireline import errors
-from desireline.store import migrations, queries, removal, repair
+from desireline.store import inserts, migrations, queries, removal, repair
 
 EMBEDDED = "chdb://"
 TOO_LONG, TOO_MUCH_MEMORY = "code: 159", "code: 241"
 
-INSERT_SETTINGS = {
-    "deduplicate_blocks_in_dependent_materialized_views": "1",
-    "input_format_null_as_default": "1",
-    "input_format_skip_unknown_fields": "1",
-    "max_partitions_per_insert_block": "0",
-    "max_insert_block_size": "1048449",
-    "async_insert": "0",
-    # The default parser may be off by a bit; a ranking is recomputed from these numbers.
-    "precise_float_parsing": "1",
-    # Collapsing equal keys is the merges' work; at insert it costs 40 % of the time.
-    "optimize_on_insert": "0",
-}
 READ_SETTINGS = {
     "output_format_json_quote_64bit_integers": "0",
     "output_format_json_quote_denormals": "0",
@@ -86,6 +74,7 @@ class ClickHouse:
         self._embedded = dsn.startswith(EMBEDDED)
         self._tmp = data_dir / "tmp"
         self._clients: list[Client] = []
+        self._targets: dict[str, inserts.Target] = {}
         self._local = threading.local()
         self._writing = threading.Lock()
         self._readers = ThreadPoolExecutor(self.limits.readers, "event-log-read")
@@ -102,16 +91,16 @@ class ClickHouse:
 
         Columns that a row leaves out take their default. Raises clickhouse-connect's errors.
         """
-        settings = INSERT_SETTINGS | {"insert_deduplication_token": token}
-        target = f"{table}{self.layout.local}"
+        settings = inserts.SETTINGS | {"insert_deduplication_token": token}
         with self._writing:
             if not self._embedded:
                 self._writer.raw_insert(
-                    target, insert_block=rows, fmt="JSONEachRow", settings=settings
-                )
+                    f"{table}{self.layout.local}", insert_block=rows, fmt="JSONEachRow",
+                    settings=settings,
+                )  # fmt: skip
                 return
             with self._file(rows) as path:
-                self._run(_insert_from(target, path, settings))
+                self._run(inserts.from_file(self._target(table), path, settings))
 
     async def query(self, question: str, **parameters: Any) -> list[dict[str, Any]]:
         """Rows of the query file `question`; parameters are bound, never pasted.
@@ -169,6 +158,11 @@ class ClickHouse:
 
     def _open(self) -> Any:
         path = Path(os.path.realpath(self.dsn.removeprefix(EMBEDDED)))
+        if set("{}") & set(str(self._tmp.resolve())):
+            raise errors.StartupError(
+                f"the event log can't be embedded in {path}: the engine takes braces for a pattern",
+                hint="choose a data directory without { and } in its path",
+            )
         self._tmp.mkdir(parents=True, exist_ok=True)
         for left in self._tmp.glob("*.rows"):
             left.unlink()
@@ -217,6 +211,13 @@ class ClickHouse:
         body = self._writer.raw_query(sql, parameters=bound, fmt="JSONEachRow")
         return [msgspec.json.decode(line) for line in body.splitlines() if line]
 
+    def _target(self, table: str) -> inserts.Target:
+        found = self._targets.get(table)
+        if found is None:
+            columns = self._ask(inserts.COLUMNS, {"table": table})
+            found = self._targets[table] = inserts.target(table, columns)
+        return found
+
     @contextmanager
     def _file(self, rows: bytes) -> Iterator[str]:
         # Our own file, because the client would use the process-wide tempfile.tempdir.
@@ -244,15 +245,6 @@ def _engine_options(limits: Limits) -> str:
         f"&mark_cache_size={limits.mark_cache_bytes}"
         f"&background_pool_size={limits.background_threads}"
     )
-
-
-def _quote(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def _insert_from(table: str, path: str, settings: dict[str, str]) -> str:
-    clause = ", ".join(f"{name} = {_quote(value)}" for name, value in settings.items())
-    return f"INSERT INTO {table} FROM INFILE {_quote(path)} SETTINGS {clause} FORMAT JSONEachRow"
 
 
 def _startup_error(path: Path, message: str) -> errors.StartupError:

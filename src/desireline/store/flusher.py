@@ -36,7 +36,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
 
     interval: float = 0.25
     floor: float = 0.1
-    rests: float = 4.0
+    rests: float = 8.0
     longest: float = 2.0
     most_rows: int = 100_000
     most_bytes: int = 48 << 20
@@ -49,7 +49,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
         are made. `rests` 0 keeps to the interval.
 
         >>> Pace().apart(0.03), Pace().apart(0.2), Pace().apart(3.0)
-        (0.25, 0.8, 2.0)
+        (0.25, 1.6, 2.0)
         """
         return max(self.interval, min(self.rests * took, self.longest))
 
