@@ -13,6 +13,7 @@ import pytest
 from desireline import errors
 from desireline.store import queries
 from desireline.store.clickhouse import ClickHouse, Limits
+from desireline.store.flusher import Pace
 from tests.builders import an_interaction, json_lines
 from tests.store.event_logs import BACKENDS, ask, embedded, held
 
@@ -89,10 +90,29 @@ def test_rows_travel_through_folders_of_any_name(tmp_path: Path, name: str) -> N
         assert len(held(log, "interactions", "default")) == 1
 
 
+def test_a_large_range_that_comes_again_changes_nothing(tmp_path: Path) -> None:
+    """Also when the engine would cut it elsewhere: a token is known by the number of blocks."""
+    size = Pace().most_rows
+    rows = json_lines(*(an_interaction(number) for number in range(size)))
+    with embedded(tmp_path) as log:
+        log.insert("interactions", rows, "token")
+        log._run("SET max_block_size = 40000")
+        log.insert("interactions", rows, "token")
+        for table in ("interactions", "interactions_by_document"):
+            assert log._ask(f"SELECT count() AS n FROM {table}") == [{"n": size}]  # noqa: S608
+        counted = log._ask("SELECT sum(interactions) AS n FROM interaction_counts")
+        assert counted == [{"n": size}]
+
+
 def test_a_folder_that_the_engine_takes_for_a_pattern_is_refused(tmp_path: Path) -> None:
-    folder = tmp_path / "{shop}"
-    with pytest.raises(errors.StartupError, match="braces for a pattern"):
-        ClickHouse(f"chdb://{folder}/events", folder)
+    folder, link = tmp_path / "plain", tmp_path / "{shop}"
+    folder.mkdir()
+    link.symlink_to(folder)
+    for refused in (tmp_path / "{1..3}", link):
+        with pytest.raises(errors.StartupError, match="for a pattern"):
+            ClickHouse(f"chdb://{refused}/events", refused)
+    with embedded(folder):  # nothing is left open
+        pass
 
 
 def test_hostile_strings_are_bound_and_come_back(log: ClickHouse) -> None:

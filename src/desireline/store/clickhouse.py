@@ -72,7 +72,7 @@ class ClickHouse:
         self.limits = limits or Limits()
         self.layout = layout or migrations.Layout()
         self._embedded = dsn.startswith(EMBEDDED)
-        self._tmp = data_dir / "tmp"
+        self._tmp = Path(os.path.abspath(data_dir / "tmp"))
         self._clients: list[Client] = []
         self._targets: dict[str, inserts.Target] = {}
         self._local = threading.local()
@@ -81,6 +81,8 @@ class ClickHouse:
         self._engine = self._open() if self._embedded else None
         try:
             self._writer = self._connect({})
+            if self._embedded:
+                self._probe()
             migrations.migrate(self._run, self._ask, self.layout, desireline.__version__)
         except BaseException:
             self.close()
@@ -158,11 +160,6 @@ class ClickHouse:
 
     def _open(self) -> Any:
         path = Path(os.path.realpath(self.dsn.removeprefix(EMBEDDED)))
-        if set("{}") & set(str(self._tmp.resolve())):
-            raise errors.StartupError(
-                f"the event log can't be embedded in {path}: the engine takes braces for a pattern",
-                hint="choose a data directory without { and } in its path",
-            )
         self._tmp.mkdir(parents=True, exist_ok=True)
         for left in self._tmp.glob("*.rows"):
             left.unlink()
@@ -210,6 +207,20 @@ class ClickHouse:
     def _ask(self, sql: str, bound: dict[str, Any] | None = None) -> list[dict[str, Any]]:
         body = self._writer.raw_query(sql, parameters=bound, fmt="JSONEachRow")
         return [msgspec.json.decode(line) for line in body.splitlines() if line]
+
+    def _probe(self) -> None:
+        """Rows must come through our files, or they would be acknowledged and never stored."""
+        with self._file(b"{}\n") as path:
+            try:
+                found = self._ask(inserts.read_back(path))
+            except ClickHouseError as error:
+                found = [{"error": str(error)}]
+        if found != [{"lines": 1}]:
+            raise errors.StartupError(
+                f"the embedded event log can't read files in {self._tmp}: it takes braces, stars "
+                "and question marks in a path for a pattern",
+                hint="choose a data directory without them in its path",
+            )
 
     def _target(self, table: str) -> inserts.Target:
         found = self._targets.get(table)

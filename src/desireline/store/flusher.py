@@ -31,27 +31,30 @@ class Insert(Protocol):
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds between inserts (`floor`: when someone waits), and the size of a range.
 
-    Each insert makes a part in each table, so the floor bounds the merging.
+    Each insert makes a part in each table, so the floor bounds the merging. After a range of
+    `many_rows` it rests twice as long: under load the merging of parts is what an insert costs.
     """
 
     interval: float = 0.25
     floor: float = 0.1
-    rests: float = 8.0
+    rests: float = 4.0
+    many_rows: int = 10_000
     longest: float = 2.0
     most_rows: int = 100_000
     most_bytes: int = 48 << 20
     longest_retry: float = 5.0
 
-    def apart(self, took: float) -> float:
+    def apart(self, took: float, rows: int) -> float:
         """Seconds from the start of an insert that took so long to the start of the next.
 
         Every insert has a price of its own, whatever its size: under load fewer and larger ones
         are made. `rests` 0 keeps to the interval.
 
-        >>> Pace().apart(0.03), Pace().apart(0.2), Pace().apart(3.0)
-        (0.25, 1.6, 2.0)
+        >>> Pace().apart(0.03, 1), Pace().apart(0.2, 1), Pace().apart(0.2, 50_000)
+        (0.25, 0.8, 1.6)
         """
-        return max(self.interval, min(self.rests * took, self.longest))
+        rests = self.rests * (2 if rows >= self.many_rows else 1)
+        return max(self.interval, min(rests * took, self.longest))
 
 
 class Flusher:
@@ -137,12 +140,12 @@ class Flusher:
                 continue
             retry = self._pace.floor
             if rows < self._pace.most_rows:
-                self._rest(started, time.monotonic() - started)
+                self._rest(started, self._pace.apart(time.monotonic() - started, rows))
 
-    def _rest(self, started: float, took: float) -> None:
+    def _rest(self, started: float, apart: float) -> None:
         pace, intake = self._pace, self._intake
         self._stopping.wait(max(0.0, started + pace.floor - time.monotonic()))
-        due = started + pace.apart(took)
+        due = started + apart
         # Who waits may wait for rows not yet synced; a range that is full gains nothing by waiting.
         while not intake.awaited and intake.backlog_bytes < pace.most_bytes:
             left = due - time.monotonic()
