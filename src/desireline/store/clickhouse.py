@@ -217,8 +217,8 @@ class ClickHouse:
                 found = [{"error": str(error)}]
         if found != [{"lines": 1}]:
             raise errors.StartupError(
-                f"the embedded event log can't read files in {self._tmp}: it takes braces, stars "
-                "and question marks in a path for a pattern",
+                f"the embedded event log can't read files in {self._tmp}: it takes braces, stars, "
+                "question marks and :: in a path for a pattern",
                 hint="choose a data directory without them in its path",
             )
 

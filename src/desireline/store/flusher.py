@@ -50,8 +50,10 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
         Every insert has a price of its own, whatever its size: under load fewer and larger ones
         are made. `rests` 0 keeps to the interval.
 
-        >>> Pace().apart(0.03, 1), Pace().apart(0.2, 1), Pace().apart(0.2, 50_000)
-        (0.25, 0.8, 1.6)
+        >>> Pace().apart(0.03, 1), Pace().apart(0.2, 1), Pace().apart(3.0, 1)
+        (0.25, 0.8, 2.0)
+        >>> Pace().apart(0.2, 50_000)
+        1.6
         """
         rests = self.rests * (2 if rows >= self.many_rows else 1)
         return max(self.interval, min(rests * took, self.longest))

@@ -2,7 +2,8 @@
 
 Knows how a table's columns are read: words as plain strings, which become the columns' own types a
 column at a time. The engine's parser fills a `LowCardinality` column word by word, also where a row
-leaves it out, and most columns of a row are left out: half of an insert's price (ADR 0004).
+leaves it out, and most columns of a row are left out: half of an insert's price (ADR 0004). A
+server is inserted into without this, under the same `SETTINGS`.
 """
 
 from __future__ import annotations

@@ -26,7 +26,8 @@ interface Tip {
 }
 
 const tip = store<Tip | null>(null);
-const hide = (id: string) => tip.set((now) => (now?.id === id ? null : now));
+/** Every explanation that leaves the page asks for this: only who is shown tells the others. */
+const hide = (id: string) => tip.get()?.id === id && tip.set(null);
 
 /** Something with an explanation; can be focused, so that it works without a mouse. */
 export function Explain({ facts, children, plain = false }: { facts: Facts; children: ComponentChildren; plain?: boolean }) {
@@ -34,7 +35,7 @@ export function Explain({ facts, children, plain = false }: { facts: Facts; chil
   const open = useStore(tip)?.id === id;
   const show = (event: { currentTarget: EventTarget | null }) =>
     tip.set({ id, facts, by: event.currentTarget as HTMLElement });
-  useEffect(() => () => hide(id), [id]); // what is gone from the page is not explained
+  useEffect(() => () => void hide(id), [id]); // what is gone from the page is not explained
   return (
     <button
       type="button"
